@@ -1,0 +1,1 @@
+"""Loading implementations, and the dialects that drive their layers."""

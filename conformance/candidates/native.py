@@ -1,0 +1,164 @@
+"""The native dialect: PyTorch's names, NumPy's arrays, an explicit backward.
+
+``layer = Linear(4, 3)``; ``y = layer.forward(x)`` (or ``layer(x)``); ``dx = layer.backward(dy)``.
+Parameters are attributes under PyTorch's names, their gradients stand beside them
+(``weight`` and ``grad_weight``). docs/implementers-guide.md states it in one page.
+"""
+
+from __future__ import annotations
+
+import inspect
+import random
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from conformance.candidates.dialect import (
+    AnyArray,
+    ContractError,
+    Factory,
+    Subject,
+    as_tuple,
+    dtype_of,
+    given_arguments,
+)
+from conformance.records.trial import Trial
+
+# The spellings under which the gradient of a parameter is looked up, in this order.
+GRADIENT_NAMES = ("grad_{}", "{}_grad", "d{}", "d_{}")
+
+
+class NativeSubject:
+    """Drives one layer in the native dialect."""
+
+    def __init__(self, layer: Any, trial: Trial) -> None:
+        self.layer = layer
+        self.trial = trial
+        self.class_name = type(layer).__name__
+
+    def seed(self, seed: int) -> None:
+        """Seed the global generators of NumPy and of the standard library."""
+        np.random.seed(seed)
+        random.seed(seed)
+
+    def get(self, name: str) -> AnyArray:
+        """The attribute of that name, which must be an array."""
+        if not hasattr(self.layer, name):
+            raise ContractError(f"{self.class_name} has no attribute {name!r}", name)
+        value = getattr(self.layer, name)
+        if not isinstance(value, np.ndarray):
+            kind = "None" if value is None else f"a {type(value).__name__}"
+            raise ContractError(f"{self.class_name}.{name} is {kind}, not a NumPy array", name)
+        return value
+
+    def set(self, name: str, value: AnyArray) -> None:
+        """Write into the layer's own array, or replace it where the dtype differs."""
+        current = self.get(name)
+        if current.shape != value.shape:
+            raise ContractError(
+                f"{self.class_name}.{name} has shape {current.shape}, "
+                f"but should have {value.shape}",
+                name,
+            )
+        if current.dtype == value.dtype and current.flags.writeable:
+            current[...] = value
+            return
+        setattr(self.layer, name, value.copy())
+        # Gradients follow their parameter's dtype; one that adds in place would keep the old one.
+        if name in self.trial.parameters and (place := self._gradient_place(name)) is not None:
+            owner, key = place
+            if isinstance(owner, dict):
+                owner[key] = np.zeros_like(value)
+            else:
+                setattr(owner, key, np.zeros_like(value))
+
+    def _gradient_place(self, name: str) -> tuple[Any, str] | None:
+        """The object (or dictionary) and key that hold a gradient array now, if any does."""
+        for pattern in GRADIENT_NAMES:
+            key = pattern.format(name)
+            if isinstance(getattr(self.layer, key, None), np.ndarray):
+                return self.layer, key
+        grads = getattr(self.layer, "grads", None)
+        if isinstance(grads, dict) and isinstance(grads.get(name), np.ndarray):
+            return grads, name
+        return None
+
+    def gradient(self, name: str) -> AnyArray:
+        """The gradient beside the parameter."""
+        place = self._gradient_place(name)
+        if place is None:
+            spellings = ", ".join(pattern.format(name) for pattern in GRADIENT_NAMES)
+            raise ContractError(
+                f"{self.class_name} has no gradient of {name} (looked for {spellings}, "
+                f"grads[{name!r}])",
+                name,
+            )
+        owner, key = place
+        array: AnyArray = owner[key] if isinstance(owner, dict) else getattr(owner, key)
+        return array
+
+    def forward(self, inputs: Sequence[AnyArray]) -> Sequence[Any]:
+        """``forward(*inputs)``, or the layer itself where it has no such method."""
+        call = getattr(self.layer, "forward", None) or self.layer
+        if not callable(call):
+            raise ContractError(f"{self.class_name} has no method forward and cannot be called")
+        return as_tuple(call(*inputs), self.trial.outputs, f"{self.class_name}.forward")
+
+    def backward(self, cotangent: AnyArray) -> Sequence[Any]:
+        """``backward(grad_output)``."""
+        result = self._method("backward")(cotangent)
+        names, every = self.trial.differentiable, self.trial.inputs
+        if isinstance(result, tuple) and len(result) == len(every) > len(names):
+            result = tuple(
+                value for name, value in zip(every, result, strict=True) if name in names
+            )
+        return as_tuple(result, names, f"{self.class_name}.backward")
+
+    def set_mode(self, mode: str) -> None:
+        """``train()`` or ``eval()``."""
+        self._method(mode)()
+
+    def zero_grad(self) -> None:
+        """``zero_grad()``."""
+        self._method("zero_grad")()
+
+    def _method(self, name: str) -> Any:
+        method = getattr(self.layer, name, None)
+        if not callable(method):
+            raise ContractError(f"{self.class_name} has no method {name}()")
+        return method
+
+
+class NativeDialect:
+    """Builds layers with PyTorch's keyword arguments."""
+
+    name = "native"
+
+    def recognises(self, factory: Any) -> bool:
+        """Anything that can be called: the native dialect is the last to be asked."""
+        return callable(factory)
+
+    def build(self, factory: Factory, trial: Trial) -> Subject:
+        """Call the class with keyword arguments, and with ``dtype`` where it takes one."""
+        arguments = dict(given_arguments(trial))
+        accepted = _parameters_of(factory)
+        if accepted is not None:
+            open_ended = any(p.kind is p.VAR_KEYWORD for p in accepted.values())
+            unknown = [name for name in arguments if name not in accepted]
+            if unknown and not open_ended:
+                takes = ", ".join(accepted) or "no arguments"
+                raise ContractError(
+                    f"{trial.layer}() has no argument {', '.join(unknown)} (it takes {takes})"
+                )
+            if "dtype" in accepted:
+                arguments["dtype"] = dtype_of(trial)
+        return NativeSubject(factory(**arguments), trial)
+
+
+def _parameters_of(factory: Factory) -> dict[str, inspect.Parameter] | None:
+    """The named parameters of a constructor; None where Python cannot tell."""
+    try:
+        return dict(inspect.signature(factory).parameters)
+    except (TypeError, ValueError):
+        return None

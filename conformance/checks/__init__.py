@@ -1,0 +1,27 @@
+"""The catalogue of checks, one file per concern. Importing this package fills `CATALOGUE`."""
+
+from conformance.checks import differences, dropout, purity, relations, shapes, state, values
+from conformance.checks.check import CATALOGUE, GROUPS, Check
+from conformance.checks.errors import ERROR_CONTRACT
+from conformance.checks.evidence import Evidence, Memory, NoOracle, Stopped
+
+# Plans and documents follow the order of the report's columns, not that of the imports above.
+CATALOGUE.sort(key=lambda entry: GROUPS.index(entry.group))
+
+__all__ = [
+    "CATALOGUE",
+    "ERROR_CONTRACT",
+    "GROUPS",
+    "Check",
+    "Evidence",
+    "Memory",
+    "NoOracle",
+    "Stopped",
+    "differences",
+    "dropout",
+    "purity",
+    "relations",
+    "shapes",
+    "state",
+    "values",
+]

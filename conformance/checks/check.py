@@ -1,0 +1,90 @@
+"""A check: what it looks at, what it needs, and the function that judges."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+
+from conformance.checks.evidence import Evidence
+from conformance.records.verdict import Finding, Tier
+from conformance.spec.binding import BoundCase
+
+Group = str
+
+# The columns of the report, in order.
+GROUPS: tuple[Group, ...] = (
+    "shape",
+    "forward",
+    "gradients",
+    "differences",
+    "state",
+    "purity",
+    "relations",
+    "errors",
+)
+
+Judge = Callable[[Evidence], Iterator[Finding]]
+Targets = Callable[[BoundCase, str | None], Iterable[str]]
+
+
+@dataclass(frozen=True)
+class Check:
+    """One kind of question put to every case that it applies to.
+
+    `name` is the check's id; ``{tensor}`` in it stands for each of its targets. `targets` gives the
+    tensors that a case offers (``""`` for a check of the whole case; nothing: it does not apply).
+    `requires` names checks that must have passed, on the same case, for this one to make sense.
+    `generated` says whether it takes part in generated cases.
+    """
+
+    name: str
+    group: Group
+    tier: Tier
+    judge: Judge
+    targets: Targets
+    requires: tuple[str, ...] = ()
+    dtypes: tuple[str, ...] = ("float64",)
+    generated: bool = False
+
+    @property
+    def documentation(self) -> str:
+        """The docstring of the judging function: what docs/checks.md prints."""
+        return inspect.getdoc(self.judge) or ""
+
+    def id_for(self, tensor: str) -> str:
+        """The name of the check on one tensor, such as ``grad_weight``."""
+        return self.name.format(tensor=tensor)
+
+
+CATALOGUE: list[Check] = []
+
+
+def whole_case(bound: BoundCase, mode: str | None) -> Iterable[str]:
+    """The check looks at the case as a whole."""
+    return ("",)
+
+
+def deterministic_case(bound: BoundCase, mode: str | None) -> Iterable[str]:
+    """The check looks at the case as a whole, where the output is not random."""
+    return () if bound.spec.is_random(mode) else ("",)
+
+
+def check(
+    name: str,
+    *,
+    group: Group,
+    tier: Tier,
+    targets: Targets = whole_case,
+    requires: tuple[str, ...] = (),
+    dtypes: tuple[str, ...] = ("float64",),
+    generated: bool = False,
+) -> Callable[[Judge], Judge]:
+    """Put a judging function into the catalogue."""
+    assert group in GROUPS
+
+    def register(judge: Judge) -> Judge:
+        CATALOGUE.append(Check(name, group, tier, judge, targets, requires, dtypes, generated))
+        return judge
+
+    return register

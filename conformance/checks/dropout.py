@@ -1,0 +1,122 @@
+"""Inverted dropout: what can be said of a random layer without knowing its mask."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from conformance.checks.check import check
+from conformance.checks.evidence import Evidence
+from conformance.checks.relations import declared
+from conformance.numerics.comparison import compare
+from conformance.numerics.tolerance import UNIT_ROUNDOFF
+from conformance.records.trial import Forward
+from conformance.records.verdict import Finding
+from conformance.spec.binding import BoundCase
+
+DRAWS = 20_000
+FALSE_ALARM = 1e-9
+
+
+def _applies(bound: BoundCase, mode: str | None) -> Iterable[str]:
+    return [""] if declared(bound, mode, "inverted_dropout") else []
+
+
+def _scaled(evidence: Evidence, x: NDArray[Any]) -> NDArray[Any]:
+    """The values that kept elements must have."""
+    p = float(evidence.bound.bindings["p"])
+    return x / (1 - p) if p < 1 else np.zeros_like(x)
+
+
+@check(
+    "dropout_values",
+    group="relations",
+    tier="core",
+    targets=_applies,
+    requires=("shape",),
+    dtypes=("float64", "float32"),
+)
+def dropout_values(evidence: Evidence) -> Iterator[Finding]:
+    """Every output is 0 or x / (1 - p), before a switch to eval and after the switch back."""
+    trial = evidence.programs.mode_switches()
+    x = evidence.programs.inputs()["input"]
+    kept = _scaled(evidence, x)
+    allowed = 4 * UNIT_ROUNDOFF[evidence.dtype] * np.abs(kept)
+    for number in (0, 4):
+        got = evidence.step(trial, number).outputs["output"].astype(np.float64)
+        nearest = np.where(np.abs(got) <= np.abs(got - kept), 0.0, kept)
+        note = "wanted: 0 or x / (1 - p)" + (", after eval and back" if number else "")
+        if finding := compare("output", got, nearest, allowed, (note,)):
+            yield finding
+            return
+
+
+@check(
+    "dropout_mask",
+    group="gradients",
+    tier="core",
+    targets=_applies,
+    requires=("shape", "backward", "dropout_values"),
+    dtypes=("float64", "float32"),
+)
+def dropout_mask(evidence: Evidence) -> Iterator[Finding]:
+    """Backward drops and scales exactly what its forward did.
+
+    The mask is read off the output, so inputs that are zero are left out.
+    """
+    trial = evidence.programs.single()
+    x = evidence.programs.inputs()["input"]
+    got = evidence.step(trial, 1).input_gradients["input"]
+    output = evidence.step(trial, 0).outputs["output"]
+    cotangent = evidence.programs.cotangent
+    kept = np.where(x != 0, output != 0, got != 0)
+    wanted = np.where(kept, _scaled(evidence, cotangent), 0.0)
+    allowed = 4 * UNIT_ROUNDOFF[evidence.dtype] * np.abs(wanted)
+    note = "wanted: the cotangent under the mask that forward used"
+    if finding := compare("grad_input", got, wanted, allowed, (note,)):
+        yield finding
+
+
+@check(
+    "dropout_rate",
+    group="relations",
+    tier="full",
+    targets=_applies,
+    requires=("shape", "dropout_values"),
+)
+def dropout_rate(evidence: Evidence) -> Iterator[Finding]:
+    """The share of dropped elements agrees with p, and masks differ from call to call.
+
+    At least 20,000 elements are drawn. By Chernoff's bound a correct layer deviates this far with a
+    probability below 1e-9.
+    """
+    p = float(evidence.bound.bindings["p"])
+    x = np.abs(evidence.programs.inputs()["input"]) + 1  # no zeros: every drop can be seen
+    calls = -(-DRAWS // x.size)
+    trial = evidence.programs.trial("rate", *[Forward({"input": x})] * calls)
+    outputs = [o["output"] for o in evidence.outputs(trial, calls)]
+    dropped = np.array([output == 0 for output in outputs])
+    rate = float(dropped.mean())
+    if 2 * math.exp(-dropped.size * _divergence(rate, p)) < FALSE_ALARM:
+        yield Finding(
+            "output",
+            "wrong",
+            f"{rate:.4f} of {dropped.size} elements were dropped, but p is {p:g}",
+            got=rate,
+            wanted=p,
+        )
+    elif 0 < p < 1 and (dropped == dropped[0]).all():
+        yield Finding("output", "wrong", f"the same mask was used in all of {calls} calls")
+
+
+def _divergence(observed: float, stated: float) -> float:
+    """Kullback-Leibler divergence of two coins, in nats."""
+    total = 0.0
+    for a, b in ((observed, stated), (1 - observed, 1 - stated)):
+        if a > 0:
+            total += a * math.log(a / b) if b > 0 else math.inf
+    return total

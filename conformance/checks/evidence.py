@@ -1,0 +1,121 @@
+"""What a judging function gets to see: observations of the candidate, and what was expected.
+
+It never touches the candidate. Observations and expectations are remembered, so the checks of one
+case share the trials that they have in common.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal, Protocol, cast
+
+from numpy.typing import NDArray
+
+from conformance.generation.programs import Programs
+from conformance.numerics.comparison import compare
+from conformance.numerics.tolerance import Expected
+from conformance.oracles.oracle import Expectation
+from conformance.records.observation import Observation, StepRecord, Trouble
+from conformance.records.trial import Trial
+from conformance.records.verdict import Finding
+from conformance.sessions.session import Session
+from conformance.spec.binding import BoundCase
+
+
+class Stopped(Exception):
+    """The candidate did not get as far as the check needs."""
+
+    def __init__(self, trouble: Trouble) -> None:
+        super().__init__(str(trouble))
+        self.trouble = trouble
+
+
+class NoOracle(Exception):
+    """No oracle knows the expected values."""
+
+
+class Expects(Protocol):
+    """Gives expectations (`conformance.oracles.choice.Judge`)."""
+
+    def expect(self, bound: BoundCase, trial: Trial) -> Expectation | None:
+        """What a trial should show, if anybody knows."""
+
+
+@dataclass
+class Memory:
+    """Observations and expectations of the cases in hand, by trial.
+
+    It is emptied when the case changes: one case's trials are never needed by another.
+    """
+
+    observations: dict[tuple[str, str], Observation] = field(default_factory=dict)
+    expectations: dict[str, Expectation | None] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """One case in one mode, for one tensor, in one dtype."""
+
+    bound: BoundCase
+    mode: str | None
+    tensor: str
+    dtype: str
+    programs: Programs
+    candidate: Session
+    oracle: Expects
+    memory: Memory
+    sources: set[str] = field(default_factory=set)
+
+    def observe(self, trial: Trial, dtype: str | None = None) -> Observation:
+        """What the candidate shows."""
+        dtype = dtype or self.dtype
+        key = (trial.key, dtype)
+        if key not in self.memory.observations:
+            narrowed = replace(trial, dtype=cast(Literal["float64", "float32"], dtype))
+            self.memory.observations[key] = self.candidate.run(narrowed)
+        return self.memory.observations[key]
+
+    def step(self, trial: Trial, number: int, dtype: str | None = None) -> StepRecord:
+        """The record of a step after the switch of mode; `Stopped` if it was not reached."""
+        observation = self.observe(trial, dtype)
+        index = self.programs.start + number
+        if index >= len(observation.steps):
+            assert observation.trouble is not None
+            raise Stopped(observation.trouble)
+        return observation.steps[index]
+
+    def outputs(self, trial: Trial, count: int) -> list[Mapping[str, NDArray[Any]]]:
+        """The outputs of the first `count` forward steps of a trial."""
+        observation = self.observe(trial)
+        found = [record.outputs for record in observation.steps if record.outputs]
+        if len(found) < count:
+            assert observation.trouble is not None
+            raise Stopped(observation.trouble)
+        return found
+
+    def output(self, trial: Trial, which: int = 0) -> NDArray[Any]:
+        """The first output of one forward step."""
+        return next(iter(self.outputs(trial, which + 1)[which].values()))
+
+    def expected(self, trial: Trial, number: int) -> Mapping[str, Expected]:
+        """What a step should show; `NoOracle` if nobody knows."""
+        if trial.key not in self.memory.expectations:
+            self.memory.expectations[trial.key] = self.oracle.expect(self.bound, trial)
+        expectation = self.memory.expectations[trial.key]
+        if expectation is None:
+            raise NoOracle
+        self.sources.add(expectation.oracle)
+        return expectation.steps[self.programs.start + number]
+
+    def against(
+        self, name: str, got: NDArray[Any], expected: Expected, *notes: str
+    ) -> Iterator[Finding]:
+        """A finding if `got` is outside what rounding explains."""
+        finding = compare(name, got, expected.value, expected.allowed(self.dtype), notes)
+        if finding is not None:
+            yield finding
+
+    def contract(self, tensor: str, message: str, *notes: str) -> Finding:
+        """A finding about behaviour rather than numbers."""
+        return Finding(tensor, "contract", message, notes=notes)

@@ -1,0 +1,69 @@
+"""Forward values and gradients against the oracle."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+
+from conformance.checks.check import check, deterministic_case
+from conformance.checks.evidence import Evidence
+from conformance.generation.drawing import KINKED
+from conformance.records.verdict import Finding
+from conformance.spec.binding import BoundCase
+
+
+def owed_gradients(bound: BoundCase, mode: str | None) -> Iterable[str]:
+    """The tensors whose gradient is owed, where the output is not random."""
+    return () if bound.spec.is_random(mode) else bound.gradients()
+
+
+def at_kink(bound: BoundCase) -> bool:
+    """Whether the case draws values that may lie on a kink of the layer."""
+    drawn = {
+        bound.case.values.get(name, bound.spec.input(name).values) for name in bound.spec.inputs
+    }
+    return not bound.spec.gradients.smooth and bool(drawn & KINKED)
+
+
+@check(
+    "forward",
+    group="forward",
+    tier="core",
+    targets=deterministic_case,
+    requires=("shape",),
+    dtypes=("float64", "float32"),
+    generated=True,
+)
+def forward(evidence: Evidence) -> Iterator[Finding]:
+    """Every output equals the oracle's, within what rounding explains in this dtype.
+
+    Inputs are values that float32 holds exactly and the expected value is computed in float64, so
+    float32 results are judged against the true answer, not against another rounding of it.
+    """
+    trial = evidence.programs.single()
+    record, expected = evidence.step(trial, 0), evidence.expected(trial, 0)
+    for name, got in record.outputs.items():
+        yield from evidence.against(name, got, expected[name])
+
+
+@check(
+    "grad_{tensor}",
+    group="gradients",
+    tier="core",
+    targets=owed_gradients,
+    requires=("shape", "backward"),
+    dtypes=("float64", "float32"),
+    generated=True,
+)
+def gradient(evidence: Evidence) -> Iterator[Finding]:
+    """The gradient of an input or parameter equals the oracle's, for a centred random cotangent.
+
+    A cotangent of ones would be blind to errors in softmax and normalisation, whose Jacobians
+    annihilate it. At a kink or a tie, where several answers are legitimate, a difference has the
+    severity `convention`.
+    """
+    trial, name = evidence.programs.single(), f"grad_{evidence.tensor}"
+    record = evidence.step(trial, 1)
+    got = {**record.input_gradients, **record.parameter_gradients}[evidence.tensor]
+    for finding in evidence.against(name, got, evidence.expected(trial, 1)[name]):
+        yield replace(finding, severity="convention") if at_kink(evidence.bound) else finding

@@ -1,0 +1,235 @@
+"""The ``conformance`` command: look at specs, check them, record expected values."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich import box
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from conformance.candidates.loading import ImplementationError
+from conformance.checks import CATALOGUE
+from conformance.oracles.oracle import OracleError
+from conformance.reports.json_report import report_json_schema_text
+from conformance.runner.plan import plan
+from conformance.runner.settings import Settings
+from conformance.spec.catalogue import bundled_specs, find_spec, load
+from conformance.spec.json_schema import spec_json_schema_text
+from conformance.spec.model import Argument, Misreading, Parameter, Spec
+from conformance.spec.problems import SpecError
+
+app = typer.Typer(
+    name="conformance",
+    help="Specification-driven conformance tests for neural-network layers.\n\n"
+    "Grading is done by pytest: pytest --impl=NAME",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+
+def _console(stderr: bool = False) -> Console:
+    return Console(highlight=False, emoji=False, markup=False, stderr=stderr)
+
+
+def _fail(message: str) -> typer.Exit:
+    _console(stderr=True).print(f"conformance: {message}", soft_wrap=True)
+    return typer.Exit(2)
+
+
+@app.command("list")
+def list_specs() -> None:
+    """List the bundled specs, one line each."""
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for heading in ("spec", "family", "cases", "checks"):
+        table.add_column(heading, justify="left" if heading in ("spec", "family") else "right")
+    table.add_column("summary", no_wrap=True)
+    for spec in _bundled():
+        checks = len(plan(spec, _EVERYTHING))
+        header = spec.header
+        table.add_row(spec.name, header.family, str(len(spec.cases)), str(checks), header.summary)
+    _console().print(table)
+
+
+# Counted without generated cases, whose number depends on the profile.
+_EVERYTHING = Settings("", tier="strict", profile="quick")
+
+
+def _bundled() -> list[Spec]:
+    try:
+        return bundled_specs()
+    except SpecError as error:
+        raise _fail(str(error)) from None
+
+
+@app.command()
+def show(layer: Annotated[str, typer.Argument(help="Name of a spec, or a spec file.")]) -> None:
+    """Show the contract of a layer for a human: equation, shapes, config, checks."""
+    try:
+        spec = load(Path(layer)) if layer.endswith(".toml") else find_spec(layer)
+    except KeyError as error:
+        raise _fail(error.args[0]) from None
+    except SpecError as error:
+        raise _fail(f"the spec cannot be used\n{error}") from None
+    console, header = _console(), spec.header
+    console.print(Text(spec.name, style="bold"), Text(f"  ({header.family} {spec.kind})"), sep="")
+    console.print(f"{header.summary}\n\n  {header.equation}\n", soft_wrap=True)
+    console.print(f"source   {header.source}", soft_wrap=True)
+    console.print(f"PyTorch  {header.torch or 'has no counterpart'}")
+    console.print(f"file     {spec.path}")
+    _section(console, "inputs", [(name, spec.input(name).shape) for name in spec.inputs])
+    _section(
+        console,
+        "outputs",
+        [
+            (name, rule.shape + (f"   where {rule.when}" if rule.when else ""))
+            for name in spec.outputs
+            for rule in spec.output_shapes(name)
+        ],
+    )
+    _section(console, "config", [(name, _argument(a)) for name, a in spec.config.items()])
+    _section(console, "parameters", [(n, _parameter(p)) for n, p in spec.parameters.items()])
+    _section(console, "buffers", [(n, _parameter(p)) for n, p in spec.buffers.items()])
+    _section(
+        console,
+        "modes",
+        [
+            (
+                name,
+                (mode.uses or "")
+                + (f"; updates {', '.join(mode.updates)}" if mode.updates else ""),
+            )
+            for name, mode in spec.modes.items()
+        ],
+    )
+    _section(console, "require", [(m, "; ".join(c)) for m, c in spec.require.items()])
+    gradients = [("with respect to", ", ".join(spec.gradients.wrt))]
+    if spec.parameters:
+        adds = "add up until zero_grad()" if spec.gradients.accumulates else "are overwritten"
+        gradients.append(("of parameters", adds))
+    if spec.gradients.kinks:
+        gradients.append(("kinks", spec.gradients.kinks))
+    _section(console, "gradients", gradients)
+    _section(console, "must raise", [(c.id, c.raises) for c in spec.errors])
+    _section(console, "known misreadings", [(m.id, _misreading(m)) for m in spec.misreadings])
+    _section(
+        console,
+        "cases",
+        [(case.id, case.note or _settings(case.config, case.dims)) for case in spec.cases],
+    )
+    _section(console, "checks", _checks(spec))
+
+
+def _section(console: Console, title: str, rows: list[tuple[str, str]]) -> None:
+    if not rows:
+        return
+    console.print(f"\n{title}", style="bold")
+    table = Table(box=None, show_header=False, pad_edge=False, padding=(0, 2, 0, 2))
+    table.add_column(no_wrap=True)
+    table.add_column()
+    for name, text in rows:
+        table.add_row(name, text)
+    console.print(table)
+
+
+def _argument(argument: Argument) -> str:
+    if argument.dim:
+        return f"the size of {argument.dim}"
+    parts = [argument.type or ""]
+    if argument.choices:
+        parts.append("one of " + ", ".join(argument.choices))
+    parts.append("required" if argument.required else f"default {argument.default}")
+    if argument.stands_for:
+        parts.append(f"none means {argument.stands_for}")
+    return ", ".join(parts)
+
+
+def _parameter(parameter: Parameter) -> str:
+    parts = [parameter.shape]
+    if parameter.when:
+        parts.append(f"where {parameter.when}")
+    if parameter.init:
+        parts.append(f"starts as {parameter.init}")
+    return ", ".join(parts)
+
+
+def _misreading(misreading: Misreading) -> str:
+    kind = " (a convention elsewhere)" if misreading.convention else ""
+    return f"{misreading.explains}{kind}. Caught by {', '.join(misreading.killed_by)}."
+
+
+def _settings(*tables: Mapping[str, object]) -> str:
+    return " ".join(f"{name}={value}" for table in tables for name, value in table.items())
+
+
+def _checks(spec: Spec) -> list[tuple[str, str]]:
+    planned = plan(spec, _EVERYTHING)
+    counts = Counter(p.name for p in planned)
+    rows = []
+    for check in CATALOGUE:
+        names = list(dict.fromkeys(p.name for p in planned if p.check is check))
+        if names:
+            total = sum(counts[name] for name in names)
+            first = check.documentation.split("\n\n")[0].replace("\n", " ")
+            rows.append((", ".join(names), f"{check.tier}, {total} cases. {first}"))
+    return rows
+
+
+@app.command()
+def check(files: Annotated[list[Path], typer.Argument(help="Spec files.")]) -> None:
+    """Validate spec files; all mistakes are reported at once, with file, line and key."""
+    console, bad = _console(), False
+    for path in files:
+        try:
+            spec = load(path)
+        except SpecError as error:
+            bad = True
+            console.print(str(error), soft_wrap=True)
+            continue
+        checks = len(plan(spec, _EVERYTHING))
+        console.print(f"{path}: {spec.name} is fine: {len(spec.cases)} cases, {checks} checks")
+    if bad:
+        raise typer.Exit(1)
+
+
+@app.command()
+def record(
+    files: Annotated[
+        list[Path] | None, typer.Argument(help="Spec files (default: all bundled ones).")
+    ] = None,
+) -> None:
+    """Run PyTorch on every named case and store what it gives (needs PyTorch)."""
+    # Importing PyTorch takes longer than every other command together.
+    from conformance.oracles.making import write_recording
+
+    try:
+        specs = [load(path) for path in files] if files else bundled_specs()
+        for spec in specs:
+            path = write_recording(spec)
+            _console().print(f"{path}: {path.stat().st_size / 1024:.0f} KiB", soft_wrap=True)
+    except SpecError as error:
+        raise _fail(f"a spec cannot be used\n{error}") from None
+    except (ImplementationError, OracleError) as error:
+        raise _fail(str(error).replace("--impl=torch: ", "")) from None
+
+
+@app.command()
+def schema(
+    kind: Annotated[str, typer.Argument(help="spec (of spec files) or report (of report.json)")],
+) -> None:
+    """Print a JSON Schema."""
+    texts = {"spec": spec_json_schema_text, "report": report_json_schema_text}
+    if kind not in texts:
+        raise _fail(f"there is no schema {kind!r}: spec or report")
+    typer.echo(texts[kind](), nl=False)
+
+
+def main() -> None:
+    """Run the command."""
+    app()

@@ -1,0 +1,1 @@
+"""From specs to trials: drawn values, programs of steps, generated cases."""

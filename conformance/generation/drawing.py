@@ -1,0 +1,91 @@
+"""Values drawn from a text key: the same bits on every platform and every version of NumPy.
+
+NumPy's distributions may change between versions, which would make recordings stale. Here a key is
+expanded by SHAKE-256 into 16-bit integers and only integer arithmetic follows. All values are
+multiples of 2^-15 below 2^11, so float32 holds them exactly, and small steps from them are exact in
+float64.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from conformance.spec.model import Values
+
+Floats = NDArray[Any]
+
+# Values that may lie on a kink of a piecewise smooth layer.
+KINKED: frozenset[Values] = frozenset({"normal", "zeros", "steps"})
+
+
+def integers(key: str, count: int) -> NDArray[np.uint16]:
+    """`count` uniform 16-bit integers."""
+    digest = hashlib.shake_256(key.encode()).digest(2 * count)
+    return np.frombuffer(digest, dtype="<u2").astype(np.uint16)
+
+
+def draw(values: Values, shape: tuple[int, ...], key: str) -> Floats:
+    """An array of the given kind and shape."""
+    size = math.prod(shape)
+    return _KINDS[values](key, size).reshape(shape)
+
+
+def class_indices(shape: tuple[int, ...], classes: int, key: str) -> NDArray[np.int64]:
+    """Class indices 0 … classes-1, nearly uniform."""
+    size = math.prod(shape)
+    return (integers(key, size).astype(np.int64) % classes).reshape(shape)
+
+
+def permutation(key: str, size: int) -> NDArray[np.intp]:
+    """A shuffled range."""
+    # Four 16-bit draws make one sort key wide enough to have no ties worth mentioning.
+    words = integers(key, 4 * size).reshape(size, 4).astype(np.uint64)
+    keys = (words << np.array([48, 32, 16, 0], dtype=np.uint64)).sum(axis=1, dtype=np.uint64)
+    return np.argsort(keys, kind="stable")
+
+
+def choose(key: str, size: int, count: int) -> NDArray[np.intp]:
+    """`count` different indices below `size` in rising order; all of them if there are fewer."""
+    return np.sort(permutation(key, size)[:count])
+
+
+def _normal(key: str, size: int) -> Floats:
+    """Centred, bell-shaped (a sum of four uniforms), standard deviation 1.15, below 4."""
+    sums = integers(key, 4 * size).reshape(size, 4).astype(np.int64).sum(axis=1)
+    values: Floats = (sums - 2 * 65535) / 2.0**15
+    return values
+
+
+def _nonzero(key: str, size: int) -> Floats:
+    """Normal values pushed at least 1/16 away from zero."""
+    values = _normal(key, size)
+    return values + np.where(values < 0, -1.0, 1.0) / 16
+
+
+def _distinct(key: str, size: int) -> Floats:
+    """A shuffled arithmetic grid around zero: no two values closer than 1/8."""
+    return (permutation(key, size) - size // 2) / 8.0 + 1 / 16
+
+
+_KINDS: dict[Values, Callable[[str, int], Floats]] = {
+    "normal": _normal,
+    "nonzero": _nonzero,
+    "distinct": _distinct,
+    "negative": lambda key, size: -(permutation(key, size) + 1) / 8.0,
+    "positive": lambda key, size: np.abs(_normal(key, size)) + 0.5,
+    "large": lambda key, size: _nonzero(key, size) * 256,
+    "offset": lambda key, size: np.round(_normal(key, size) * 2.0**10) / 2.0**10 + 1024,
+    "zeros": lambda key, size: np.zeros(size),
+    "steps": lambda key, size: integers(key, size) % 3 - 1.0,
+}
+
+
+def float32_exact(array: NDArray[Any]) -> bool:
+    """Whether float32 holds every value of the array exactly."""
+    return bool(np.array_equal(array.astype(np.float32).astype(np.float64), array))

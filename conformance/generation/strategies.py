@@ -1,0 +1,53 @@
+"""Hypothesis strategies for cases, derived from the domains that a spec states."""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+from hypothesis import strategies as st
+from hypothesis.strategies import DrawFn, SearchStrategy
+
+from conformance.spec.binding import BoundCase, bind, bounds
+from conformance.spec.expressions import ExpressionError
+from conformance.spec.model import Argument, Case, Spec, VariadicDim
+
+GENERATED = "generated"
+
+
+def bound_cases(spec: Spec, mode: str | None) -> SearchStrategy[BoundCase]:
+    """Legal cases of a spec in a mode, with the id "generated"; shrinks to small ones."""
+    legal = _cases(spec).filter(lambda bound: bound is not None and not bound.violated(mode))
+    return cast(SearchStrategy[BoundCase], legal)
+
+
+@st.composite
+def _cases(draw: DrawFn, spec: Spec) -> BoundCase | None:
+    dims = {name.removeprefix("*"): draw(_sizes(domain)) for name, domain in spec.dims.items()}
+    config = {
+        name: draw(st.sampled_from(values))
+        for name, argument in spec.config.items()
+        if (values := _values(argument))
+    }
+    try:
+        bound = bind(spec, Case(id=GENERATED, dims=dims, config=config))
+        # A case whose shapes have no value (a kernel larger than its input) is not legal either.
+        return None if bound.violated(None) or not (bound.inputs() and bound.outputs()) else bound
+    except ExpressionError:
+        return None
+
+
+def _sizes(domain: str | VariadicDim) -> SearchStrategy[Any]:
+    if isinstance(domain, VariadicDim):
+        low, high = bounds(domain.rank)
+        return st.lists(_sizes(domain.size), min_size=low, max_size=high)
+    low, high = bounds(domain)
+    return st.integers(low, high)
+
+
+def _values(argument: Argument) -> list[Any]:
+    """The values that an argument may take; the simplest first, because shrinking goes there."""
+    if argument.draw is not None:
+        return argument.draw
+    if argument.kinds == ("bool",):
+        return [False, True]
+    return list(argument.choices or [])

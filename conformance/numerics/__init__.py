@@ -1,0 +1,1 @@
+"""Tolerances, comparison of arrays, finite differences: numbers in, numbers out."""

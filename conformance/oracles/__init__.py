@@ -1,0 +1,1 @@
+"""Oracles: where expected values come from. An oracle is just another implementation."""

@@ -1,0 +1,75 @@
+"""Which oracle judges which trial."""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Callable
+from functools import cached_property
+from importlib.metadata import version
+from typing import Literal
+
+from conformance.candidates.loading import load
+from conformance.oracles.live import LiveOracle
+from conformance.oracles.oracle import Expectation, Oracle
+from conformance.oracles.recording import RecordedOracle
+from conformance.records.trial import Trial
+from conformance.sessions.in_process import InProcessSession
+from conformance.spec.binding import BoundCase
+
+Choice = Literal["auto", "torch", "recorded", "reference"]
+CHOICES: tuple[Choice, ...] = ("auto", "torch", "recorded", "reference")
+
+
+class OracleUnavailable(Exception):
+    """The oracle that was asked for cannot be had here; the message is for people."""
+
+
+def torch_installed() -> bool:
+    """Whether PyTorch could be imported, without importing it."""
+    return importlib.util.find_spec("torch") is not None
+
+
+class Judge:
+    """Asks oracles in turn until one knows.
+
+    auto: PyTorch where it is installed, else recordings (named cases at the default seed), else the
+    bundled reference. The reference does not judge itself: the independently written naive
+    implementation does.
+    """
+
+    def __init__(self, choice: Choice, implementation: str) -> None:
+        if choice == "torch" and not torch_installed():
+            raise OracleUnavailable(
+                "--conformance-oracle=torch: PyTorch is not installed here; "
+                "pip install 'layer-conformance[torch]', or use --conformance-oracle=recorded"
+            )
+        bundled = "naive" if implementation == "reference" else "reference"
+        chains: dict[Choice, list[Callable[[], Oracle]]] = {
+            "auto": [self._torch] if torch_installed() else [RecordedOracle],
+            "torch": [self._torch],
+            "recorded": [RecordedOracle],
+            "reference": [],
+        }
+        self._makers: list[Callable[[], Oracle]] = [*chains[choice], lambda: self._bundled(bundled)]
+
+    @cached_property
+    def _oracles(self) -> list[Oracle]:
+        return [make() for make in self._makers]
+
+    def expect(self, bound: BoundCase, trial: Trial) -> Expectation | None:
+        """The expectation of the first oracle that knows the trial; None if none does."""
+        for oracle in self._oracles:
+            if (expectation := oracle.expect(bound, trial)) is not None:
+                return expectation
+        return None
+
+    @staticmethod
+    def _torch() -> Oracle:
+        session = InProcessSession(load("torch"))
+        return LiveOracle(
+            session, f"torch {version('torch').partition('+')[0]}", bundled_only=False
+        )
+
+    @staticmethod
+    def _bundled(name: str) -> Oracle:
+        return LiveOracle(InProcessSession(load(name)), name, bundled_only=True)

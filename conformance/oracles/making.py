@@ -1,0 +1,48 @@
+"""Make recordings: run PyTorch on every named case of a spec."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from importlib.metadata import version
+from pathlib import Path
+
+from conformance.candidates.loading import load
+from conformance.generation.programs import Programs
+from conformance.oracles.accuracy import expected_steps
+from conformance.oracles.recording import Recording
+from conformance.records.trial import Trial
+from conformance.sessions.in_process import InProcessSession
+from conformance.spec.binding import BoundCase, bind
+from conformance.spec.catalogue import recording_path
+from conformance.spec.model import Spec
+
+
+def recorded_trials(spec: Spec) -> Iterator[tuple[BoundCase, Trial]]:
+    """Every trial of the named cases that some check compares with an oracle."""
+    for case in spec.cases:
+        bound = bind(spec, case)
+        for mode in bound.modes():
+            programs = Programs(bound, mode)
+            if not spec.is_random(mode):
+                yield bound, programs.single()
+                if bound.buffers():
+                    yield bound, programs.twice()
+            if len(bound.modes()) > 1:
+                yield bound, programs.mode_switches()
+
+
+def make_recording(spec: Spec) -> Recording:
+    """Run PyTorch; raises `OracleError` where it fails, `ImplementationError` without it."""
+    session = InProcessSession(load("torch"))
+    recording = Recording(version("torch").partition("+")[0])
+    for bound, trial in recorded_trials(spec):
+        recording.add(trial, expected_steps(session.run, bound, trial))
+    return recording
+
+
+def write_recording(spec: Spec) -> Path:
+    """Make and save the recording of a spec; returns the file."""
+    path = recording_path(spec)
+    assert path is not None
+    make_recording(spec).save(path)
+    return path

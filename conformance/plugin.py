@@ -1,0 +1,106 @@
+"""The pytest plugin's front door: options, and nothing else until ``--impl`` is given.
+
+This module is imported in every pytest run of the environment it is installed in, so it imports
+nothing heavier than pytest. With ``--impl`` it registers `conformance.collection`.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from conformance.runner.settings import Settings
+
+# name, what it takes, default, help. Each is also an ini key: conformance_tier = core
+_OPTIONS: tuple[tuple[str, str | tuple[str, ...], str, str], ...] = (
+    ("layers", "NAMES", "", "Grade only these specs: Linear,Conv2d."),
+    ("tier", ("core", "full", "strict"), "full", "Grade up to this tier (default: full)."),
+    (
+        "oracle",
+        ("auto", "torch", "recorded", "reference"),
+        "auto",
+        "Where expected values come from (default: auto: PyTorch where it is installed, else "
+        "recordings, and the bundled reference for what has none).",
+    ),
+    (
+        "profile",
+        ("quick", "standard", "thorough"),
+        "standard",
+        "How many generated cases: none, a few, hundreds (default: standard).",
+    ),
+    (
+        "seed",
+        "N",
+        "0",
+        "Other random values for every case (default: 0, the seed of the recordings).",
+    ),
+    ("report", "DIR", "", "Write report.json into this folder."),
+)
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add ``--impl`` and the ``--conformance-…`` options, each with an ini key of its name."""
+    group = parser.getgroup("conformance", "conformance of neural-network layers")
+    group.addoption(
+        "--impl",
+        metavar="NAME",
+        default=None,
+        help="Grade this implementation: an entry point, a module, module:object, or a .py file.",
+    )
+    parser.addini("impl", "Default for --impl.", default="")
+    for name, takes, default, text in _OPTIONS:
+        kinds: dict[str, Any] = (
+            {"metavar": takes} if isinstance(takes, str) else {"choices": list(takes)}
+        )
+        group.addoption(f"--conformance-{name}", default=None, help=text, **kinds)
+        parser.addini(f"conformance_{name}", f"Default for --conformance-{name}.", default=default)
+
+
+def implementation_of(config: pytest.Config) -> str:
+    """What ``--impl`` (or its ini key) names; empty if nothing is to be graded."""
+    given = config.getoption("--impl")
+    return str(given if given is not None else config.getini("impl"))
+
+
+def option(config: pytest.Config, name: str) -> str:
+    """The value of ``--conformance-<name>``, from the command line or the ini file."""
+    given = config.getoption(f"--conformance-{name}")
+    return str(given if given is not None else config.getini(f"conformance_{name}"))
+
+
+def settings_of(config: pytest.Config) -> Settings:
+    """The options as a record; a bad value from an ini file is a usage error."""
+    from conformance.runner.settings import Settings
+
+    values: dict[str, Any] = {}
+    for name, takes, _, _ in _OPTIONS:
+        value = option(config, name)
+        if isinstance(takes, tuple) and value not in takes:
+            raise pytest.UsageError(f"conformance_{name}={value}: choose from {', '.join(takes)}")
+        values[name] = value
+    if not values["seed"].isdigit():
+        raise pytest.UsageError(
+            f"--conformance-seed={values['seed']}: must be 0 or a positive integer"
+        )
+    layers = tuple(filter(None, (word.strip() for word in values["layers"].split(","))))
+    return Settings(
+        implementation=implementation_of(config),
+        layers=layers,
+        tier=values["tier"],
+        oracle=values["oracle"],
+        profile=values["profile"],
+        seed=int(values["seed"]),
+    )
+
+
+# First, so that the specs stand in for missing arguments before anybody looks at them.
+@pytest.hookimpl(tryfirst=True)
+def pytest_configure(config: pytest.Config) -> None:
+    """Hand over to `conformance.collection` if there is something to grade."""
+    if implementation_of(config) and not config.option.help:
+        from conformance.collection import Conformance
+
+        run = Conformance(config, settings_of(config), option(config, "report"))
+        config.pluginmanager.register(run, "conformance-run")

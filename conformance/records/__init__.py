@@ -1,0 +1,1 @@
+"""Everything that crosses a boundary: frozen dataclasses of arrays and plain values."""

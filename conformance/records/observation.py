@@ -1,0 +1,63 @@
+"""An observation: all that running a trial showed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+from conformance.records.arrays import Array
+
+Stage = Literal["find", "build", "parameters", "forward", "backward", "set_mode", "zero_grad"]
+
+
+@dataclass(frozen=True)
+class Trouble:
+    """Why a trial stopped before its end.
+
+    `kind` tells an exception of the candidate (``raised``) from an answer that is not one
+    (``contract``: forward returned None, there is no attribute ``weight``), from a layer that the
+    implementation does not have (``missing``).
+    """
+
+    kind: Literal["raised", "contract", "missing"]
+    stage: Stage
+    message: str
+    where: str | None = None
+    tensor: str | None = None
+
+    def __str__(self) -> str:
+        place = f" ({self.where})" if self.where else ""
+        return f"{self.message}{place}"
+
+
+@dataclass(frozen=True, eq=False)
+class StepRecord:
+    """What one step showed: arrays by name, copied at that moment."""
+
+    outputs: Mapping[str, Array] = field(default_factory=dict)
+    input_gradients: Mapping[str, Array] = field(default_factory=dict)
+    parameter_gradients: Mapping[str, Array] = field(default_factory=dict)
+    buffers: Mapping[str, Array] = field(default_factory=dict)
+    mutated: tuple[str, ...] = ()
+    absent: Mapping[str, str] = field(default_factory=dict)
+
+    def tensors(self) -> Iterator[tuple[str, Array]]:
+        """Outputs, gradients as ``grad_<name>``, and buffers."""
+        yield from self.outputs.items()
+        for table in (self.input_gradients, self.parameter_gradients):
+            for name, value in table.items():
+                yield f"grad_{name}", value
+        yield from self.buffers.items()
+
+
+@dataclass(frozen=True, eq=False)
+class Observation:
+    """The state after construction, a record for each step taken, and what stopped it, if anything.
+
+    `initial` are parameters and buffers as the constructor left them.
+    """
+
+    initial: Mapping[str, Array] = field(default_factory=dict)
+    steps: tuple[StepRecord, ...] = ()
+    trouble: Trouble | None = None

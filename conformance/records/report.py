@@ -1,0 +1,123 @@
+"""The report of a run: every planned check, accounted for."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import get_args
+
+from conformance.records.verdict import SEVERITIES, Severity, Status, Tier, Verdict
+
+SCHEMA_VERSION = "1.0"
+TIERS: tuple[Tier, ...] = ("core", "full", "strict")
+RAN: frozenset[Status] = frozenset({"passed", "failed", "errored", "xfailed"})
+
+
+@dataclass(frozen=True)
+class Environment:
+    """Where and with what the run was made."""
+
+    python: str
+    numpy: str
+    torch: str | None
+    platform: str
+    conformance: str
+    seed: int
+    profile: str
+    tier: Tier
+
+
+@dataclass(frozen=True)
+class Summary:
+    """Counts; ran = passed + failed + errored + xfailed, planned = ran + blocked + skipped.
+
+    `score` is the share of checks that passed among those that were owed (planned and not skipped),
+    in percent; None if there were none.
+    """
+
+    planned: int
+    ran: int
+    passed: int
+    failed: int
+    errored: int
+    blocked: int
+    skipped: int
+    xfailed: int
+    score: float | None
+    tiers: Mapping[Tier, float | None] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class LayerSummary:
+    """The counts of one layer, its worst severity, and why it was skipped if it was."""
+
+    name: str
+    family: str
+    spec: str
+    summary: Summary
+    severities: Mapping[Severity, int]
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Report:
+    """Everything a run showed. ``str(report)`` is a summary for people."""
+
+    implementation: str
+    oracle: str
+    environment: Environment
+    summary: Summary
+    layers: tuple[LayerSummary, ...]
+    verdicts: tuple[Verdict, ...]
+    notes: tuple[str, ...] = ()
+    schema_version: str = SCHEMA_VERSION
+
+    def __str__(self) -> str:
+        from conformance.records.text import summary_text  # it knows reports, too
+
+        return summary_text(self)
+
+    @property
+    def ok(self) -> bool:
+        """Whether something ran and everything that was owed passed."""
+        summary = self.summary
+        return summary.ran > 0 and not (summary.failed or summary.errored or summary.blocked)
+
+
+def score(verdicts: Iterable[Verdict]) -> float | None:
+    """Percent passed of those owed; None if none was."""
+    owed = [verdict.status for verdict in verdicts if verdict.status != "skipped"]
+    return 100.0 * owed.count("passed") / len(owed) if owed else None
+
+
+def summarise(verdicts: Iterable[Verdict]) -> Summary:
+    """Count verdicts."""
+    verdicts = list(verdicts)
+    counts = Counter(verdict.status for verdict in verdicts)
+    by_tier = {tier: [v for v in verdicts if v.tier == tier] for tier in TIERS}
+    return Summary(
+        planned=len(verdicts),
+        ran=sum(counts[status] for status in RAN),
+        **{status: counts[status] for status in get_args(Status)},
+        score=score(verdicts),
+        tiers={tier: score(members) for tier, members in by_tier.items() if members},
+    )
+
+
+def summarise_layer(name: str, family: str, spec: str, verdicts: Iterable[Verdict]) -> LayerSummary:
+    """The row of one layer."""
+    verdicts = list(verdicts)
+    severities = Counter(verdict.severity for verdict in verdicts if verdict.severity)
+    reasons = {verdict.reason for verdict in verdicts if verdict.status == "skipped"}
+    all_skipped = bool(verdicts) and all(verdict.status == "skipped" for verdict in verdicts)
+    return LayerSummary(
+        name=name,
+        family=family,
+        spec=spec,
+        summary=summarise(verdicts),
+        severities={
+            severity: severities[severity] for severity in SEVERITIES if severities[severity]
+        },
+        note=reasons.pop() if all_skipped and len(reasons) == 1 else "",
+    )

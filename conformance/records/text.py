@@ -1,0 +1,119 @@
+"""Verdicts and reports in words: one grammar for terminal, Markdown and ``str(report)``.
+
+What, got, wanted, how far, why, where in the spec, how to rerun.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from conformance.records.report import Report
+from conformance.records.verdict import Finding, Verdict
+
+WIDTH = 90
+
+
+def headline(verdict: Verdict) -> str:
+    """``BatchNorm1d :: running_var [default, train, float64]      FAILED (wrong)``."""
+    where = ", ".join(filter(None, (verdict.case, verdict.mode, verdict.dtype)))
+    outcome = verdict.status.upper()
+    if verdict.severity:
+        outcome += f" ({verdict.severity})"
+    title = f"{verdict.layer} :: {verdict.check} [{where}]"
+    return f"{title:<{max(0, WIDTH - len(outcome))}} {outcome}"
+
+
+def describe(verdict: Verdict) -> str:
+    """A verdict that is not a pass, in full."""
+    lines = [headline(verdict)]
+    if verdict.reason:
+        lines.append(f"  {verdict.reason}")
+    for finding in verdict.findings:
+        lines += [f"  {line}" for line in finding_lines(finding)]
+    if verdict.bindings:
+        lines.append(f"  case: {verdict.bindings}")
+    lines.append(f"  spec: {verdict.id.partition('::')[0]}:{verdict.spec_line}")
+    lines.append(f"  rerun: {verdict.rerun}")
+    return "\n".join(lines)
+
+
+def finding_lines(finding: Finding) -> Iterator[str]:
+    """One finding, a line per statement."""
+    if finding.message:
+        yield finding.message
+    elif finding.index is not None:
+        yield (
+            f"{element(finding.tensor, finding.index)} = {number(finding.got)}, "
+            f"but should be {number(finding.wanted)}"
+        )
+    if finding.differing is not None and finding.worst_index is not None:
+        yield (
+            f"{finding.differing} of {finding.size} elements differ; worst {finding.worst:.1e} at "
+            f"{list(finding.worst_index)} (allowed {finding.allowed:.1e})"
+        )
+    yield from finding.notes
+
+
+def element(tensor: str, index: tuple[int, ...]) -> str:
+    """``grad_weight[0, 2]``; the tensor alone where it has no axes."""
+    return f"{tensor}{list(index)}" if index else tensor
+
+
+def number(value: float | None) -> str:
+    """Enough digits to see the difference, not more than a person reads."""
+    return "nothing" if value is None else f"{value:.7g}"
+
+
+def percent(score: float | None) -> str:
+    """A score; 100.0 % only where everything passed."""
+    if score is None:
+        return "–"
+    return f"{min(score, 99.9) if score < 100 else score:.1f} %"
+
+
+def last_line(report: Report) -> str:
+    """The line that sums up a run."""
+    s = report.summary
+    parts = [f"{s.planned} planned", f"{s.ran} ran", f"{s.blocked} blocked"]
+    parts += [
+        f"{count} {word}"
+        for word, count in (
+            ("failed", s.failed),
+            ("errored", s.errored),
+            ("skipped", s.skipped),
+            ("xfailed", s.xfailed),
+        )
+        if count
+    ]
+    return (
+        f"conformance: {report.implementation} {percent(s.score)} ({', '.join(parts)}) "
+        f"oracle={report.oracle}"
+    )
+
+
+def nothing_ran(report: Report) -> str:
+    """Why a run that executed nothing is a failure."""
+    if not report.verdicts:
+        return (
+            "conformance: no check was selected, so nothing is known about "
+            f"{report.implementation}.\n"
+            "  Look at the file arguments, -k, --conformance-layers and --conformance-tier."
+        )
+    reasons = sorted({verdict.reason for verdict in report.verdicts if verdict.reason})
+    return (
+        f"conformance: none of {report.summary.planned} planned checks could be run, so nothing is "
+        f"known about {report.implementation}.\n  " + "\n  ".join(reasons[:5])
+    )
+
+
+def summary_text(report: Report) -> str:
+    """A report for ``print``: a line per layer, failures in full, the sum."""
+    lines = []
+    for row in report.layers:
+        s = row.summary
+        state = row.note or f"{percent(s.score):>8}  {s.passed} of {s.planned - s.skipped} passed"
+        lines.append(f"{row.name:<24}{state}")
+    for verdict in report.verdicts:
+        if verdict.status in ("failed", "errored"):
+            lines += ["", describe(verdict)]
+    return "\n".join([*lines, "", *report.notes, last_line(report)])

@@ -1,0 +1,57 @@
+"""Findings and verdicts: what a check says."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+Severity = Literal["wrong", "inaccurate", "convention", "contract"]
+SEVERITIES: tuple[Severity, ...] = ("wrong", "inaccurate", "convention", "contract")
+Status = Literal["passed", "failed", "errored", "blocked", "skipped", "xfailed"]
+Tier = Literal["core", "full", "strict"]
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that is wrong.
+
+    `message` says what in words where numbers do not. A numeric finding has the first place that
+    differs (`index`, `got`, `wanted`), how many elements differ, and the worst of them with what
+    was allowed there; `ratio` is the worst error in units of its allowance.
+    """
+
+    tensor: str
+    severity: Severity
+    message: str = ""
+    index: tuple[int, ...] | None = None
+    got: float | None = None
+    wanted: float | None = None
+    differing: int | None = None
+    size: int | None = None
+    worst: float | None = None
+    worst_index: tuple[int, ...] | None = None
+    allowed: float | None = None
+    ratio: float | None = None
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """The result of one check on one case."""
+
+    id: str
+    layer: str
+    case: str
+    check: str
+    group: str
+    tier: Tier
+    status: Status
+    mode: str | None = None
+    dtype: str = "float64"
+    severity: Severity | None = None
+    findings: tuple[Finding, ...] = ()
+    reason: str = ""
+    bindings: str = ""
+    oracle: str = ""
+    spec_line: int = 1
+    rerun: str = ""

@@ -1,0 +1,87 @@
+"""The table of layers × groups of checks, for terminals."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from io import StringIO
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from conformance.checks.check import GROUPS
+from conformance.records.report import LayerSummary, Report
+from conformance.records.text import last_line, percent
+from conformance.records.verdict import Verdict
+
+
+def render(report: Report, width: int = 100, color: bool = False) -> str:
+    """The table and the last line; findings are printed by whoever ran the checks."""
+    stream = StringIO()
+    console = Console(
+        file=stream,
+        width=width,
+        force_terminal=color,
+        no_color=not color,
+        color_system="standard" if color else None,
+        highlight=False,
+        emoji=False,
+        markup=False,
+        legacy_windows=False,
+    )
+    if report.layers:
+        console.print(_table(report))
+    for note in report.notes:
+        console.print(note, soft_wrap=True)
+    console.print(Text(last_line(report), style="green" if report.ok else "red"), soft_wrap=True)
+    return stream.getvalue()
+
+
+def _table(report: Report) -> Table:
+    """One row per layer; a cell counts passed checks, or passed/owed where some did not pass."""
+    present = {verdict.group for verdict in report.verdicts}
+    groups = [group for group in GROUPS if group in present]
+    remarks = [_remark(row) for row in report.layers]
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
+    table.add_column("layer", no_wrap=True)
+    for group in groups:
+        table.add_column(_HEADINGS.get(group, group), justify="right", no_wrap=True)
+    table.add_column("score", justify="right", no_wrap=True)
+    if any(remarks):
+        table.add_column("findings", min_width=12)
+    for row, remark in zip(report.layers, remarks, strict=True):
+        members = [v for v in report.verdicts if v.id.startswith(row.spec + "::")]
+        cells = [_cell([v for v in members if v.group == group]) for group in groups]
+        table.add_row(row.name, *cells, _score(row), *([remark] if any(remarks) else []))
+    return table
+
+
+# Short enough for a terminal of 80 columns.
+_HEADINGS = {"gradients": "grads", "differences": "diffs", "relations": "props"}
+
+
+def _cell(verdicts: Sequence[Verdict]) -> Text:
+    owed = [verdict for verdict in verdicts if verdict.status != "skipped"]
+    passed = sum(verdict.status == "passed" for verdict in owed)
+    if not owed:
+        return Text("–" if verdicts else "", style="dim")
+    if passed == len(owed):
+        return Text(str(passed), style="green")
+    return Text(f"{passed}/{len(owed)}", style="bold red")
+
+
+def _score(row: LayerSummary) -> Text:
+    style = (
+        "green" if row.summary.score == 100 else "red" if row.summary.score is not None else "dim"
+    )
+    return Text(percent(row.summary.score), style=style)
+
+
+def _remark(row: LayerSummary) -> str:
+    if row.note:
+        return row.note
+    counts = [f"{count} {severity}" for severity, count in row.severities.items()]
+    if row.summary.errored:
+        counts.append(f"{row.summary.errored} errored")
+    return ", ".join(counts)

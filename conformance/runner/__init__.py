@@ -1,0 +1,1 @@
+"""Plan checks, run them, account for them."""

@@ -1,0 +1,59 @@
+"""Search generated cases for a failure, and shrink it, with Hypothesis."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import seed as with_seed
+
+from conformance.generation.strategies import bound_cases
+from conformance.records.verdict import Verdict
+from conformance.runner.plan import Planned
+from conformance.spec.binding import BoundCase
+
+BAD = ("failed", "errored")
+
+
+class _Failure(Exception):
+    """Tells Hypothesis that an example fails."""
+
+
+def first_failure(
+    planned: Planned, examples: int, seed: int, judge: Callable[[BoundCase], Verdict]
+) -> tuple[Verdict | None, int]:
+    """The verdict of the simplest failing case (None if all pass), and how many were tried.
+
+    The examples depend on the seed and the spec alone, so every check sees the same cases.
+    """
+    worst: list[Verdict] = []
+    tried = 0
+
+    @with_seed(seed)
+    @settings(
+        max_examples=examples,
+        database=None,
+        deadline=None,
+        phases=(Phase.generate, Phase.shrink),
+        suppress_health_check=list(HealthCheck),
+        print_blob=False,
+    )
+    @given(bound_cases(planned.spec, planned.mode))
+    def search(bound: BoundCase) -> None:
+        nonlocal tried
+        tried += 1
+        if planned.tensor not in planned.check.targets(bound, planned.mode):
+            return  # this configuration has no such tensor
+        verdict = judge(bound)
+        if verdict.status in BAD:
+            worst.append(verdict)
+            raise _Failure
+        if verdict.status == "skipped":
+            skipped.append(verdict)
+
+    skipped: list[Verdict] = []
+    try:
+        search()
+    except _Failure:
+        return worst[-1], tried  # Hypothesis ends with the simplest example it found
+    return (skipped[0] if skipped else None), tried

@@ -1,0 +1,211 @@
+"""Run planned checks on one implementation and give verdicts."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterator
+from dataclasses import replace
+from functools import cached_property
+
+from conformance.checks import CATALOGUE, ERROR_CONTRACT, Evidence, Memory, NoOracle, Stopped
+from conformance.generation.programs import Programs
+from conformance.oracles.choice import Judge
+from conformance.oracles.oracle import OracleError
+from conformance.records.observation import Trouble
+from conformance.records.verdict import SEVERITIES, Finding, Severity, Status, Verdict
+from conformance.runner.plan import Planned
+from conformance.runner.settings import EXAMPLES, Settings
+from conformance.sessions.session import Session
+from conformance.spec.binding import BoundCase, bind
+from conformance.spec.model import Case
+
+BY_NAME = {check.name: check for check in (*CATALOGUE, ERROR_CONTRACT)}
+
+
+class Grader:
+    """Gives a verdict for each planned check; never raises for what a candidate does.
+
+    Prerequisites are judged on demand, so a verdict does not depend on which other checks were
+    selected, on their order, or on how they were spread over processes.
+    """
+
+    def __init__(self, session: Session, settings: Settings) -> None:
+        self.session = session
+        self.settings = settings
+        self._verdicts: dict[str, Verdict] = {}
+        self._memory = Memory()
+        self._case_in_memory: tuple[str, str, str | None] | None = None
+        self._sources: dict[str, None] = {}
+
+    @cached_property
+    def oracle(self) -> Judge:
+        """The oracles, loaded when the first expectation is needed."""
+        return Judge(self.settings.oracle, self.settings.implementation)
+
+    @property
+    def oracles_used(self) -> list[str]:
+        """Labels of the oracles that judged something, in order of first use."""
+        return list(self._sources)
+
+    def verdict(self, planned: Planned) -> Verdict:
+        """The verdict of one check."""
+        if planned.id not in self._verdicts:
+            self._verdicts[planned.id] = self._judge(planned)
+        return self._verdicts[planned.id]
+
+    def _judge(self, planned: Planned) -> Verdict:
+        for prerequisite in _prerequisites(planned):
+            verdict = self.verdict(prerequisite)
+            if verdict.status == "skipped":
+                return self._verdict(planned, "skipped", reason=verdict.reason)
+            if _blocks(verdict, planned):
+                return self._verdict(planned, "blocked", reason=f"{verdict.check} {verdict.status}")
+        if planned.generated:
+            return self._judge_generated(planned)
+        return self._judge_case(planned, bind(planned.spec, _case_of(planned)))
+
+    def _judge_case(self, planned: Planned, bound: BoundCase) -> Verdict:
+        """Judge one concrete case."""
+        sources: set[str] = set()
+        evidence = self._evidence(planned, bound, sources)
+        bindings = bound.describe()
+        try:
+            findings = tuple(planned.check.judge(evidence))
+        except Stopped as stopped:
+            return self._stopped(planned, stopped.trouble, bindings)
+        except NoOracle:
+            reason = f"no oracle knows {planned.spec.name}: install PyTorch or record it"
+            return self._verdict(planned, "skipped", reason=reason, bindings=bindings)
+        except OracleError as error:
+            return self._verdict(planned, "errored", reason=f"oracle: {error}", bindings=bindings)
+        oracle = ", ".join(sorted(sources))
+        for source in sorted(sources):
+            self._sources.setdefault(source)
+        if not findings:
+            return self._verdict(planned, "passed", bindings=bindings, oracle=oracle)
+        if planned.check.name == "grad_{tensor}" and not planned.generated:
+            findings = (self._with_own_derivative(planned, findings[0]), *findings[1:])
+        return self._verdict(planned, "failed", findings=findings, bindings=bindings, oracle=oracle)
+
+    def _judge_generated(self, planned: Planned) -> Verdict:
+        """Judge generated cases; the verdict is that of the simplest failure."""
+        # Hypothesis is slow to import, and collecting tests must not pay for it.
+        from conformance.runner.generated import first_failure
+
+        examples = EXAMPLES[self.settings.profile]
+        verdict, tried = first_failure(
+            planned, examples, self.settings.seed, lambda bound: self._judge_case(planned, bound)
+        )
+        if verdict is not None:
+            return verdict
+        return self._verdict(planned, "passed", bindings=f"{tried} generated cases")
+
+    def _evidence(self, planned: Planned, bound: BoundCase, sources: set[str]) -> Evidence:
+        programs = Programs(bound, planned.mode, self.settings.seed)
+        case = (planned.spec.path, programs.identity, planned.mode)
+        if case != self._case_in_memory:
+            self._memory, self._case_in_memory = Memory(), case
+        return Evidence(
+            bound=bound,
+            mode=planned.mode,
+            tensor=planned.tensor,
+            dtype=planned.dtype,
+            programs=programs,
+            candidate=self.session,
+            oracle=self.oracle,
+            memory=self._memory,
+            sources=sources,
+        )
+
+    def _stopped(self, planned: Planned, trouble: Trouble, bindings: str) -> Verdict:
+        if trouble.kind == "missing":
+            return self._verdict(planned, "skipped", reason=str(trouble))
+        if trouble.kind == "raised":
+            calls = {"build": "the constructor raised", "set_mode": f"{planned.mode}() raised"}
+            stage = calls.get(trouble.stage, f"{trouble.stage} raised")
+            return self._verdict(planned, "errored", reason=f"{stage} {trouble}", bindings=bindings)
+        finding = Finding(trouble.tensor or "", "contract", str(trouble))
+        return self._verdict(planned, "failed", findings=(finding,), bindings=bindings)
+
+    def _with_own_derivative(self, planned: Planned, finding: Finding) -> Finding:
+        """Say whether the wrong gradient at least is the derivative of the candidate's forward."""
+        check = BY_NAME["fd_{tensor}"]
+        bound = bind(planned.spec, _case_of(planned))
+        if planned.tensor not in check.targets(bound, planned.mode):
+            return finding
+        own = self.verdict(replace(planned, check=check, dtype="float64"))
+        words = {
+            "passed": "consistent, so forward and backward agree on another function",
+            "failed": "inconsistent, so backward is not the derivative of forward",
+        }
+        if own.status not in words:
+            return finding
+        note = f"gradient of your own forward: {words[own.status]}"
+        return replace(finding, notes=(*finding.notes, note))
+
+    def _verdict(
+        self,
+        planned: Planned,
+        status: Status,
+        *,
+        findings: tuple[Finding, ...] = (),
+        reason: str = "",
+        bindings: str = "",
+        oracle: str = "",
+    ) -> Verdict:
+        return Verdict(
+            id=planned.id,
+            layer=planned.spec.name,
+            case=planned.case,
+            check=planned.name,
+            group=planned.check.group,
+            tier=planned.tier,
+            status=status,
+            mode=planned.mode,
+            dtype=planned.dtype,
+            severity=worst_severity(findings),
+            findings=findings,
+            reason=reason,
+            bindings=bindings,
+            oracle=oracle,
+            spec_line=planned.line,
+            rerun=rerun_command(planned, self.settings),
+        )
+
+
+def worst_severity(findings: tuple[Finding, ...]) -> Severity | None:
+    """The gravest severity among findings; None if there are none."""
+    present = {finding.severity for finding in findings}
+    return next((severity for severity in SEVERITIES if severity in present), None)
+
+
+def rerun_command(planned: Planned, settings: Settings) -> str:
+    """The command that runs this check alone."""
+    words = ["pytest", f"--impl={settings.implementation}", settings.options()]
+    return " ".join([*filter(None, words), shlex.quote(planned.id)])
+
+
+def _case_of(planned: Planned) -> Case:
+    if planned.check is ERROR_CONTRACT:
+        return planned.spec.cases[0]
+    return next(case for case in planned.spec.cases if case.id == planned.case)
+
+
+def _prerequisites(planned: Planned) -> Iterator[Planned]:
+    """The planned checks that must have passed, on the same case."""
+    for name in planned.check.requires:
+        case = _case_of(planned).id if planned.check is ERROR_CONTRACT else planned.case
+        yield replace(planned, check=BY_NAME[name], tensor="", case=case, dtype="float64")
+
+
+def _blocks(verdict: Verdict, planned: Planned) -> bool:
+    """Whether a prerequisite's verdict makes the check pointless.
+
+    A finding about one gradient (it is missing) blocks the checks of that gradient only.
+    """
+    if verdict.status == "passed":
+        return False
+    about = {finding.tensor for finding in verdict.findings}
+    if verdict.check == "backward" and about and all(t.startswith("grad_") for t in about):
+        return planned.tensor == "" or f"grad_{planned.tensor}" in about
+    return True

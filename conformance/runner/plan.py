@@ -1,0 +1,103 @@
+"""Which checks apply to which cases. Needs specs only: no candidate, no oracle, no arrays drawn."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from conformance.checks import CATALOGUE, ERROR_CONTRACT
+from conformance.checks.check import Check
+from conformance.generation.strategies import GENERATED
+from conformance.records.verdict import Tier
+from conformance.runner.settings import EXAMPLES, Settings
+from conformance.spec.binding import BoundCase, bind
+from conformance.spec.model import TIERS, Spec
+
+
+@dataclass(frozen=True)
+class Planned:
+    """One check on one case: what a single test item runs."""
+
+    spec: Spec
+    check: Check
+    tensor: str
+    case: str
+    mode: str | None
+    dtype: str
+    tier: Tier
+
+    @property
+    def name(self) -> str:
+        """The check's name, such as ``grad_weight``."""
+        return self.check.id_for(self.tensor)
+
+    @property
+    def item(self) -> str:
+        """The last part of the id, such as ``grad_weight[stride-2-float32]``."""
+        dtype = None if self.dtype == "float64" else self.dtype
+        return f"{self.name}[{'-'.join(filter(None, (self.case, self.mode, dtype)))}]"
+
+    @property
+    def id(self) -> str:
+        """The id everywhere: ``specs/conv/conv2d.toml::grad_weight[stride-2]``."""
+        return f"{self.spec.path}::{self.item}"
+
+    @property
+    def generated(self) -> bool:
+        """Whether it runs on generated cases."""
+        return self.case == GENERATED
+
+    @property
+    def line(self) -> int:
+        """The line of the spec that says what the check asks for."""
+        tensor, spec = self.tensor, self.spec
+        if self.check is ERROR_CONTRACT:
+            index = next(i for i, c in enumerate(spec.errors) if c.id == tensor)
+            return spec.line("errors", index)
+        for table in ("parameters", "buffers", "inputs"):
+            if tensor and tensor in getattr(spec, table):
+                return spec.line(table, tensor)
+        for i, entry in enumerate(spec.properties):
+            if self.check.name == entry.relation:
+                return spec.line("property", i)
+        return spec.line("outputs", next(iter(spec.outputs)))
+
+
+def plan(spec: Spec, settings: Settings) -> list[Planned]:
+    """Every check of a spec, in a fixed order."""
+    limit = TIERS.index(settings.tier)
+    return [
+        planned
+        for planned in _everything(spec)
+        if TIERS.index(planned.tier) <= limit
+        and not (planned.generated and EXAMPLES[settings.profile] == 0)
+    ]
+
+
+def _everything(spec: Spec) -> Iterator[Planned]:
+    for case in spec.cases:
+        bound = bind(spec, case)
+        for mode in bound.modes():
+            yield from _case(bound, mode)
+    typical = bind(spec, spec.cases[0])
+    for mode in typical.modes():
+        yield from _generated(typical, mode)
+    for contract in spec.errors:
+        mode = typical.modes()[0]
+        yield Planned(spec, ERROR_CONTRACT, contract.id, contract.id, mode, "float64", "strict")
+
+
+def _case(bound: BoundCase, mode: str | None) -> Iterator[Planned]:
+    for check in CATALOGUE:
+        tier = max(check.tier, bound.case.tier, key=TIERS.index)
+        for tensor in check.targets(bound, mode):
+            for dtype in check.dtypes:
+                yield Planned(bound.spec, check, tensor, bound.id, mode, dtype, tier)
+
+
+def _generated(bound: BoundCase, mode: str | None) -> Iterator[Planned]:
+    """One item per check, for the tensors of the typical case, in float64."""
+    for check in CATALOGUE:
+        if check.generated:
+            for tensor in check.targets(bound, mode):
+                yield Planned(bound.spec, check, tensor, GENERATED, mode, "float64", check.tier)

@@ -1,0 +1,1 @@
+"""Sessions: where a candidate runs. A session maps a trial to an observation."""

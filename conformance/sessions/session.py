@@ -1,0 +1,17 @@
+"""What every session offers."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from conformance.records.observation import Observation
+from conformance.records.trial import Trial
+
+
+class Session(Protocol):
+    """Runs trials on one implementation. A candidate's misbehaviour never raises here."""
+
+    name: str
+
+    def run(self, trial: Trial) -> Observation:
+        """Everything that the trial showed."""

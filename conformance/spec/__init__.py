@@ -1,0 +1,1 @@
+"""The spec language: model, expressions and shapes, parsing, catalogue of files."""

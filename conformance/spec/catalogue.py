@@ -1,0 +1,71 @@
+"""Where the bundled spec files are, and how they are named in ids."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from pathlib import Path
+
+from conformance.spec.loading import load_spec
+from conformance.spec.model import Spec
+from conformance.spec.problems import suggestion
+
+
+@lru_cache(maxsize=1)
+def specs_folder() -> Path:
+    """The folder of the bundled specs: inside the package (wheel) or beside it (checkout)."""
+    package = Path(__file__).resolve().parent.parent
+    for folder in (package / "specs", package.parent / "specs"):
+        if folder.is_dir():
+            return folder
+    raise FileNotFoundError(
+        f"no specs folder in {package} or beside it: the installation is broken"
+    )
+
+
+def spec_files() -> list[Path]:
+    """The bundled spec files, in a fixed order."""
+    return sorted(specs_folder().rglob("*.toml"))
+
+
+def spec_label(path: Path) -> str:
+    """The name of a spec file in ids: ``specs/conv/conv2d.toml`` wherever it is installed."""
+    resolved = path.resolve()
+    if resolved.is_relative_to(specs_folder()):
+        return "specs/" + resolved.relative_to(specs_folder()).as_posix()
+    return path.as_posix()
+
+
+def is_bundled(spec: Spec) -> bool:
+    """Whether a spec is one of ours: only those can be judged by the bundled implementations."""
+    return spec.file is not None and spec.file.is_relative_to(specs_folder())
+
+
+def recording_path(spec: Spec) -> Path | None:
+    """Where the recorded results of a spec are: in a folder ``recorded`` beside it."""
+    if spec.file is None:
+        return None
+    folder = specs_folder() if is_bundled(spec) else spec.file.parent
+    return folder / "recorded" / f"{spec.name}.npz"
+
+
+@lru_cache(maxsize=256)
+def _load(path: Path, label: str) -> Spec:
+    return load_spec(path, label)
+
+
+def load(path: Path) -> Spec:
+    """Load a spec file once; `SpecError` if it has mistakes."""
+    return _load(path.resolve(), spec_label(path))
+
+
+def bundled_specs() -> list[Spec]:
+    """Every bundled spec."""
+    return [load(path) for path in spec_files()]
+
+
+def find_spec(name: str) -> Spec:
+    """The bundled spec of a layer; `KeyError` with a suggestion if there is none."""
+    by_name = {spec.name.lower(): spec for spec in bundled_specs()}
+    if name.lower() in by_name:
+        return by_name[name.lower()]
+    raise KeyError(f"no spec for {name!r}{suggestion(name, [s.name for s in by_name.values()])}")

@@ -1,0 +1,377 @@
+"""The spec language: what a spec file may say, as pydantic models.
+
+The models check types and unknown keys; `conformance.spec.validation` checks what needs the whole
+file (names, shapes, cases). Their field descriptions become the JSON Schema that editors complete
+spec files with.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PrivateAttr, model_validator
+
+from conformance.spec.expressions import ExpressionError, parse_expression
+from conformance.spec.positions import Positions
+from conformance.spec.shapes import parse_shape
+
+Tier = Literal["core", "full", "strict"]
+TIERS: tuple[Tier, ...] = ("core", "full", "strict")
+
+Values = Literal[
+    "normal", "nonzero", "distinct", "negative", "positive", "large", "offset", "zeros", "steps"
+]
+Model = Literal["exact", "contraction", "composite"]
+Relation = Literal[
+    "additive",
+    "bias_at_zero",
+    "constant_shift",
+    "gradient_sums_to_zero",
+    "inverted_dropout",
+    "permutation_equivariant",
+    "positively_homogeneous",
+    "rows_sum_to_one",
+    "shift_invariant",
+]
+
+# Relations that speak of one axis, which the spec must name.
+ALONG_AXIS: frozenset[Relation] = frozenset(
+    {"bias_at_zero", "gradient_sums_to_zero", "permutation_equivariant", "rows_sum_to_one"}
+)
+
+
+def _an_expression(text: str) -> str:
+    try:
+        parse_expression(text)
+    except ExpressionError as error:
+        raise ValueError(str(error)) from None
+    return text
+
+
+def _a_shape(text: str) -> str:
+    try:
+        parse_shape(text)
+    except ExpressionError as error:
+        raise ValueError(str(error)) from None
+    return text
+
+
+def _a_range(text: str) -> str:
+    if not (match := re.fullmatch(r"(\d+)\.\.(\d+)", text)) or int(match[1]) > int(match[2]):
+        raise ValueError(f"{text!r} is not a range such as '1..8'")
+    return text
+
+
+def _a_type(text: str) -> str:
+    known = ("int", "float", "bool", "str", "pair", "array")
+    for part in text.removesuffix("?").split("|"):
+        if part not in known:
+            raise ValueError(
+                f"{text!r} is not a type: use {', '.join(known)}, several joined by '|', "
+                "and '?' at the end where None is allowed"
+            )
+    return text
+
+
+ExpressionText = Annotated[str, AfterValidator(_an_expression)]
+ShapeText = Annotated[str, AfterValidator(_a_shape)]
+RangeText = Annotated[str, AfterValidator(_a_range)]
+TypeText = Annotated[str, AfterValidator(_a_type)]
+Identifier = Annotated[str, Field(pattern=r"^[A-Za-z_]\w*$")]
+Slug = Annotated[str, Field(pattern=r"^[a-z0-9]+([._-][a-z0-9]+)*$")]
+
+
+class Strict(BaseModel):
+    """Unknown keys are errors; a loaded spec never changes."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+class Header(Strict):
+    """What the spec describes."""
+
+    name: Identifier = Field(description="Name of the class, PyTorch's where it has one.")
+    family: Slug = Field(description="Group in reports; the folder of the spec file.")
+    torch: str | None = Field(
+        default=None,
+        pattern=r"^[A-Za-z_]\w*(\.[A-Za-z_]\w*)+$",
+        description="Dotted path of the PyTorch counterpart, any importable module.",
+    )
+    summary: str = Field(min_length=1, description="One sentence: what it does.")
+    equation: str = Field(min_length=1, description="The formula in one line.")
+    source: str = Field(min_length=1, description="Paper or documentation page.")
+
+
+class Argument(Strict):
+    """One constructor argument, in PyTorch's name."""
+
+    type: TypeText | None = Field(
+        default=None,
+        description="int, float, bool, str, pair (one int or two), array; '?' allows None.",
+    )
+    dim: str | None = Field(default=None, description="The argument is the size of this dimension.")
+    default: Any = Field(default=None, description="Value when a case is silent; absent: required.")
+    choices: list[str] | None = Field(default=None, description="The legal strings.")
+    draw: list[Any] | None = Field(
+        default=None, description="Values for generated cases; the first stands in for a default."
+    )
+    stands_for: str | None = Field(
+        default=None, description="Argument whose value None means (stride: kernel_size)."
+    )
+    shape: ShapeText | None = Field(default=None, description="Shape, for an array.")
+    values: Values = Field(default="positive", description="How an array is drawn.")
+
+    @property
+    def required(self) -> bool:
+        """Whether the constructor must be given it."""
+        return self.dim is None and "default" not in self.model_fields_set
+
+    @property
+    def optional(self) -> bool:
+        """Whether None is legal."""
+        return self.type is not None and self.type.endswith("?")
+
+    @property
+    def kinds(self) -> tuple[str, ...]:
+        """The alternatives of its type, without the '?'."""
+        return tuple((self.type or "").removesuffix("?").split("|"))
+
+    @model_validator(mode="after")
+    def _one_source(self) -> Argument:
+        if (self.type is None) == (self.dim is None):
+            raise ValueError("give either a type or a dim")
+        if self.type and "array" in self.kinds and self.shape is None:
+            raise ValueError("an array needs a shape")
+        return self
+
+
+class VariadicDim(Strict):
+    """Any number of axes, written ``*S`` in shapes."""
+
+    rank: RangeText = Field(description="How many axes, such as '0..3'.")
+    size: RangeText = Field(description="Size of each axis, such as '1..5'.")
+    typical: list[int] = Field(description="The axes of a named case that does not say.")
+
+
+class Tensor(Strict):
+    """An input, in full."""
+
+    shape: ShapeText
+    type: Literal["float", "class index"] = "float"
+    below: str | None = Field(default=None, description="Class indices are 0 … this dimension - 1.")
+    ignored: str | None = Field(
+        default=None, description="Argument whose value replaces every fourth class index."
+    )
+    values: Values = Field(default="normal", description="How values are drawn.")
+    differentiable: bool = True
+
+
+class Output(Strict):
+    """An output whose shape depends on the configuration."""
+
+    shape: ShapeText
+    when: ExpressionText | None = None
+
+
+class Parameter(Strict):
+    """A parameter or buffer."""
+
+    shape: ShapeText
+    when: ExpressionText | None = Field(default=None, description="It exists only if this holds.")
+    init: Literal["zeros", "ones"] | None = Field(
+        default=None, description="Its value right after construction, where the contract says."
+    )
+    values: Values = Field(default="normal", description="How values are drawn for trials.")
+
+
+class Mode(Strict):
+    """Behaviour in one mode (train, eval)."""
+
+    updates: list[str] = Field(default=[], description="Buffers that a forward changes.")
+    uses: str | None = Field(default=None, description="For people: what the mode works with.")
+    random: bool = Field(
+        default=False, description="The output is random: judged by relations, not by an oracle."
+    )
+
+
+class Gradients(Strict):
+    """What backward owes."""
+
+    wrt: list[str] = Field(description="Inputs and parameters that get a gradient.")
+    accumulates: bool = Field(
+        default=True, description="Parameter gradients add up until zeroed (PyTorch's contract)."
+    )
+    smooth: bool = Field(default=True, description="No kinks: finite differences hold everywhere.")
+    kinks: str | None = Field(default=None, description="For people: where the kinks are.")
+    batch_independent: bool | dict[str, bool] = Field(
+        default=False, description="Row i of the output depends on row i of the input alone."
+    )
+
+
+class Accuracy(Strict):
+    """Which derived error bound applies (docs/numerics.md)."""
+
+    model: Model
+    reduction: ExpressionText | dict[str, ExpressionText] | None = Field(
+        default=None, description="How many terms are summed, for all tensors or per tensor."
+    )
+
+
+class Property(Strict):
+    """A relation that holds without any oracle."""
+
+    relation: Relation
+    modes: list[str] | None = None
+    when: ExpressionText | None = None
+    axis: ExpressionText | None = Field(default=None, description="The axis it speaks of.")
+
+    @model_validator(mode="after")
+    def _names_its_axis(self) -> Property:
+        if (self.relation in ALONG_AXIS) != (self.axis is not None):
+            needs = "needs an axis" if self.axis is None else "has no axis"
+            raise ValueError(f"{self.relation} {needs}")
+        return self
+
+
+class Misreading(Strict):
+    """A known wrong, or merely different, version of the layer."""
+
+    id: Slug
+    explains: str = Field(min_length=1, description="One sentence for the author of the layer.")
+    killed_by: list[str] = Field(min_length=1, description="Checks that must catch it.")
+    convention: bool = Field(default=False, description="Legitimate where it is declared.")
+
+
+class ErrorContract(Strict):
+    """An illegal use that must raise."""
+
+    id: Slug
+    given: ErrorGiven
+    raises: str = Field(min_length=1, description="For people: what the error says.")
+
+
+class ErrorGiven(Strict):
+    """What is illegal: an input's shape or a configuration value."""
+
+    inputs: dict[str, ShapeText] = {}
+    config: dict[str, Any] = {}
+
+    @model_validator(mode="after")
+    def _says_something(self) -> ErrorGiven:
+        if not self.inputs and not self.config:
+            raise ValueError("give inputs or config")
+        return self
+
+
+class Case(Strict):
+    """A named configuration."""
+
+    id: Slug
+    config: dict[str, Any] = {}
+    dims: dict[str, int | list[int]] = {}
+    values: dict[str, Values] = Field(default={}, description="Other values for some tensors.")
+    modes: list[str] | None = Field(default=None, description="Only in these modes.")
+    tier: Tier = Field(default="core", description="Graded from this tier on.")
+    note: str | None = Field(default=None, description="For people: what it is there for.")
+
+
+class Benchmark(Strict):
+    """The sizes to measure."""
+
+    dims: dict[str, int | list[int]] = {}
+    config: dict[str, Any] = {}
+
+
+class Spec(Strict):
+    """One spec file."""
+
+    layer: Header | None = Field(default=None, description="A layer: forward(input).")
+    loss: Header | None = Field(default=None, description="A loss: forward(input, target).")
+    config: dict[str, Argument] = {}
+    dims: dict[str, RangeText | VariadicDim] = {}
+    define: dict[str, ExpressionText] = Field(
+        default={}, description="Named expressions for the shapes below, in order."
+    )
+    require: dict[str, list[ExpressionText]] = Field(
+        default={}, description="What a legal case satisfies: 'always' or under a mode's name."
+    )
+    inputs: dict[Identifier, ShapeText | Tensor]
+    outputs: dict[Identifier, ShapeText | Output | list[Output]]
+    parameters: dict[Identifier, Parameter] = {}
+    buffers: dict[Identifier, Parameter] = {}
+    modes: dict[Slug, Mode] = {}
+    gradients: Gradients
+    accuracy: Accuracy
+    properties: list[Property] = Field(default=[], alias="property")
+    misreadings: list[Misreading] = Field(default=[], alias="misreading")
+    errors: list[ErrorContract] = []
+    cases: list[Case] = Field(min_length=1, alias="case")
+    benchmark: Benchmark | None = None
+
+    _path: str = PrivateAttr(default="")
+    _file: Path | None = PrivateAttr(default=None)
+    _positions: Positions = PrivateAttr(default_factory=lambda: Positions(""))
+
+    @model_validator(mode="after")
+    def _one_kind(self) -> Spec:
+        if (self.layer is None) == (self.loss is None):
+            raise ValueError("a spec has either a [layer] or a [loss] table")
+        return self
+
+    @property
+    def header(self) -> Header:
+        """The [layer] or [loss] table."""
+        header = self.layer or self.loss
+        assert header is not None
+        return header
+
+    @property
+    def kind(self) -> Literal["layer", "loss"]:
+        """Which of the two it is."""
+        return "layer" if self.layer is not None else "loss"
+
+    @property
+    def name(self) -> str:
+        """The class name, such as ``Conv2d``."""
+        return self.header.name
+
+    @property
+    def path(self) -> str:
+        """The file in ids and messages, such as ``specs/conv/conv2d.toml``."""
+        return self._path
+
+    @property
+    def file(self) -> Path | None:
+        """The file itself; None for a spec that was given as text."""
+        return self._file
+
+    def line(self, *path: str | int) -> int:
+        """The line of a key."""
+        return self._positions.line(path)
+
+    def input(self, name: str) -> Tensor:
+        """An input in its full form."""
+        entry = self.inputs[name]
+        return entry if isinstance(entry, Tensor) else Tensor(shape=entry)
+
+    def output_shapes(self, name: str) -> list[Output]:
+        """The alternatives for an output's shape."""
+        entry = self.outputs[name]
+        if isinstance(entry, str):
+            return [Output(shape=entry)]
+        return entry if isinstance(entry, list) else [entry]
+
+    def mode_names(self, case: Case | None = None) -> list[str | None]:
+        """The modes to grade (of a case), or a single None for a layer that has no modes."""
+        if not self.modes:
+            return [None]
+        return [mode for mode in self.modes if case is None or mode in (case.modes or self.modes)]
+
+    def is_random(self, mode: str | None) -> bool:
+        """Whether the output is random in this mode."""
+        return mode is not None and self.modes[mode].random
+
+
+ErrorContract.model_rebuild()

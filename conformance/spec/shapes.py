@@ -1,0 +1,81 @@
+"""The shape notation of spec files, jaxtyping's: ``N C H W``, ``*S``, ``N (H+1)//2``, ``()``.
+
+A shape is a sequence of tokens separated by blanks outside parentheses. A token is a dimension,
+a variadic dimension (``*S``, any number of axes), an integer, or an arithmetic expression.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+
+from conformance.spec.expressions import (
+    Expression,
+    ExpressionError,
+    Value,
+    format_bindings,
+    parse_expression,
+)
+
+
+@dataclass(frozen=True)
+class Shape:
+    """A parsed shape: one expression per token, with a mark on the variadic ones."""
+
+    text: str
+    tokens: tuple[tuple[Expression, bool], ...]
+
+    @property
+    def names(self) -> frozenset[str]:
+        """Every dimension and configuration name that the shape reads."""
+        return frozenset[str]().union(*(expression.names for expression, _ in self.tokens))
+
+    def __call__(self, bindings: Mapping[str, Value]) -> tuple[int, ...]:
+        """The concrete shape under `bindings`; `ExpressionError` if an axis is not a size."""
+        axes: list[int] = []
+        for expression, variadic in self.tokens:
+            value = expression(bindings)
+            sizes = value if variadic else (value,)
+            if not isinstance(sizes, tuple) or not all(
+                isinstance(size, int) and not isinstance(size, bool) and size >= 0 for size in sizes
+            ):
+                used = {n: bindings[n] for n in sorted(expression.names) if n in bindings}
+                raise ExpressionError(
+                    f"{expression.text!r} in shape {self.text!r} gives {value!r}, which is not a "
+                    f"size ({format_bindings(used)})"
+                )
+            axes.extend(sizes)
+        return tuple(axes)
+
+    def __str__(self) -> str:
+        return self.text
+
+
+@lru_cache(maxsize=4096)
+def parse_shape(text: str) -> Shape:
+    """Parse `text`; raise `ExpressionError` with the shape in its message."""
+    if text.strip() in ("()", ""):
+        return Shape("()", ())
+    tokens = []
+    for token in _split(text):
+        variadic = token.startswith("*")
+        try:
+            tokens.append((parse_expression(token.removeprefix("*")), variadic))
+        except ExpressionError as error:
+            raise ExpressionError(f"shape {text!r}: {error}") from None
+    return Shape(text, tuple(tokens))
+
+
+def _split(text: str) -> list[str]:
+    """Split at blanks that stand outside brackets."""
+    tokens, depth = [""], 0
+    for character in text:
+        depth += (character in "([") - (character in ")]")
+        if character.isspace() and depth == 0:
+            tokens.append("")
+        else:
+            tokens[-1] += character
+    if depth != 0:
+        raise ExpressionError(f"shape {text!r}: brackets do not match")
+    return [token for token in tokens if token]

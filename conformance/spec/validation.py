@@ -1,0 +1,278 @@
+"""Checks of a spec that need the whole file: names, shapes, configuration values, cases."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from conformance.spec.binding import DRAWN, BoundCase, bind, constructor_value
+from conformance.spec.expressions import ExpressionError, parse_expression
+from conformance.spec.model import Argument, Case, Spec, Tensor, VariadicDim
+from conformance.spec.problems import suggestion
+from conformance.spec.shapes import parse_shape
+
+Problem = tuple[tuple[str | int, ...], str]
+
+_PYTHON_TYPES: dict[str, tuple[type, ...]] = {
+    "int": (int,),
+    "float": (int, float),
+    "bool": (bool,),
+    "str": (str,),
+}
+
+
+def validate(spec: Spec) -> list[Problem]:
+    """Every problem of a well-formed spec file; empty if it can be used."""
+    problems = [*_names(spec), *_config(spec), *_references(spec), *_duplicates(spec)]
+    # Cases are bound only when all names are right: otherwise each case repeats the same mistake.
+    return problems or [
+        problem for i, case in enumerate(spec.cases) for problem in _case(spec, i, case)
+    ]
+
+
+def _names(spec: Spec) -> Iterator[Problem]:
+    """Names in expressions and shapes must be defined."""
+    known = [name.removeprefix("*") for name in spec.dims] + list(spec.config)
+    for name, text in spec.define.items():
+        yield from _unknown(("define", name), parse_expression(text).names, known)
+        known.append(name)
+    for mode, conditions in spec.require.items():
+        if mode != "always" and mode not in spec.modes:
+            allowed = ["always", *spec.modes]
+            yield ("require", mode), f"is neither 'always' nor a mode{suggestion(mode, allowed)}"
+        for i, condition in enumerate(conditions):
+            yield from _unknown(("require", mode, i), parse_expression(condition).names, known)
+    for place, text in _shapes(spec):
+        yield from _unknown(place, parse_shape(text).names, known)
+    for place, text in _conditions(spec):
+        yield from _unknown(place, parse_expression(text).names, known)
+
+
+def _unknown(
+    place: tuple[str | int, ...], names: Iterable[str], known: list[str]
+) -> Iterator[Problem]:
+    for name in sorted(names):
+        if name not in known:
+            yield (
+                place,
+                f"{name} is not a dimension, argument or definition{suggestion(name, known)}",
+            )
+
+
+def _shapes(spec: Spec) -> Iterator[tuple[tuple[str | int, ...], str]]:
+    for name in spec.inputs:
+        yield ("inputs", name), spec.input(name).shape
+    for name in spec.outputs:
+        for output in spec.output_shapes(name):
+            yield ("outputs", name), output.shape
+    for table, entries in (("parameters", spec.parameters), ("buffers", spec.buffers)):
+        for name, entry in entries.items():
+            yield (table, name), entry.shape
+    for name, argument in spec.config.items():
+        if argument.shape is not None:
+            yield ("config", name), argument.shape
+    for i, contract in enumerate(spec.errors):
+        for name, shape in contract.given.inputs.items():
+            yield ("errors", i, "given", "inputs", name), shape
+
+
+def _conditions(spec: Spec) -> Iterator[tuple[tuple[str | int, ...], str]]:
+    for name in spec.outputs:
+        for output in spec.output_shapes(name):
+            if output.when:
+                yield ("outputs", name), output.when
+    for table, entries in (("parameters", spec.parameters), ("buffers", spec.buffers)):
+        for name, entry in entries.items():
+            if entry.when:
+                yield (table, name), entry.when
+    for i, relation in enumerate(spec.properties):
+        for text in (relation.when, relation.axis):
+            if text:
+                yield ("property", i), text
+    rule = spec.accuracy.reduction
+    for tensor, text in rule.items() if isinstance(rule, dict) else [("", rule)] if rule else []:
+        yield ("accuracy", "reduction", *([tensor] if tensor else [])), text
+
+
+def _config(spec: Spec) -> Iterator[Problem]:
+    scalar_dims = [name for name in spec.dims if not name.startswith("*")]
+    for name, domain in spec.dims.items():
+        if name.startswith("*") != isinstance(domain, VariadicDim):
+            yield ("dims", name), "a range is for one axis (N), rank and size are for *N"
+    for name, argument in spec.config.items():
+        place = ("config", name)
+        if argument.dim is not None and argument.dim not in scalar_dims:
+            yield (
+                (*place, "dim"),
+                f"{argument.dim} is not a dimension{suggestion(argument.dim, scalar_dims)}",
+            )
+        if argument.stands_for is not None and argument.stands_for not in spec.config:
+            yield (
+                (*place, "stands_for"),
+                (
+                    f"{argument.stands_for} is not an argument"
+                    f"{suggestion(argument.stands_for, spec.config)}"
+                ),
+            )
+        values = list(argument.draw or [])
+        if "default" in argument.model_fields_set:
+            values.append(argument.default)
+        for value in values:
+            if problem := _wrong_value(argument, value):
+                yield place, problem
+
+
+def _wrong_value(argument: Argument, value: Any) -> str | None:
+    """Why `value` does not fit the argument's type, or None if it does."""
+    if argument.dim is not None:
+        return f"is the size of {argument.dim}: set it under dims"
+    if argument.optional and constructor_value(argument, value) is None:
+        return None
+    if argument.choices and isinstance(value, str) and value not in argument.choices:
+        return f"{value!r} is not a choice{suggestion(value, argument.choices)}"
+    if any(_fits(kind, value) for kind in argument.kinds):
+        return None
+    return f"{value!r} is not of type {argument.type}"
+
+
+def _fits(kind: str, value: Any) -> bool:
+    if kind == "pair":
+        pair = value if isinstance(value, list) else [value, value]
+        return len(pair) == 2 and all(_fits("int", item) for item in pair)
+    if kind == "array":
+        return value == DRAWN or (
+            isinstance(value, list) and all(_fits("float", item) for item in value)
+        )
+    return isinstance(value, _PYTHON_TYPES[kind]) and (
+        kind == "bool" or not isinstance(value, bool)
+    )
+
+
+def _references(spec: Spec) -> Iterator[Problem]:
+    """Keys that name an input, parameter, buffer, mode or dimension of the same file."""
+    differentiable = [name for name in spec.inputs if spec.input(name).differentiable]
+    gradients = [*differentiable, *spec.parameters]
+    for i, name in enumerate(spec.gradients.wrt):
+        if name not in gradients:
+            yield ("gradients", "wrt", i), f"{name} has no gradient{suggestion(name, gradients)}"
+    for mode, entry in spec.modes.items():
+        for name in entry.updates:
+            if name not in spec.buffers:
+                yield (
+                    ("modes", mode, "updates"),
+                    f"{name} is not a buffer{suggestion(name, spec.buffers)}",
+                )
+    independent = spec.gradients.batch_independent
+    for mode in independent if isinstance(independent, dict) else ():
+        if mode not in spec.modes:
+            yield (
+                ("gradients", "batch_independent"),
+                f"{mode} is not a mode{suggestion(mode, spec.modes)}",
+            )
+    for name, tensor in spec.inputs.items():
+        if isinstance(tensor, Tensor):
+            if tensor.type == "class index" and tensor.below not in spec.dims:
+                yield ("inputs", name), "a class index needs below = a dimension"
+            if tensor.ignored is not None and tensor.ignored not in spec.config:
+                yield (
+                    ("inputs", name),
+                    f"{tensor.ignored} is not an argument{suggestion(tensor.ignored, spec.config)}",
+                )
+    rule = spec.accuracy.reduction
+    tensors = [*spec.outputs, *gradients]
+    for tensor_name in rule if isinstance(rule, dict) else ():
+        if tensor_name not in tensors:
+            yield (
+                ("accuracy", "reduction"),
+                f"{tensor_name} is not a tensor{suggestion(tensor_name, tensors)}",
+            )
+    for i, relation in enumerate(spec.properties):
+        for mode in relation.modes or ():
+            if mode not in spec.modes:
+                yield (
+                    ("property", i, "modes"),
+                    f"{mode} is not a mode{suggestion(mode, spec.modes)}",
+                )
+    for i, contract in enumerate(spec.errors):
+        for name in contract.given.inputs:
+            if name not in spec.inputs:
+                yield (
+                    ("errors", i, "given"),
+                    f"{name} is not an input{suggestion(name, spec.inputs)}",
+                )
+        for name in contract.given.config:
+            if name not in spec.config:
+                yield (
+                    ("errors", i, "given"),
+                    f"{name} is not an argument{suggestion(name, spec.config)}",
+                )
+
+
+def _duplicates(spec: Spec) -> Iterator[Problem]:
+    tables: list[tuple[str, list[str]]] = [
+        ("case", [case.id for case in spec.cases]),
+        ("misreading", [misreading.id for misreading in spec.misreadings]),
+        ("errors", [contract.id for contract in spec.errors]),
+    ]
+    for table, ids in tables:
+        for name, count in Counter(ids).items():
+            if count > 1:
+                last = len(ids) - 1 - ids[::-1].index(name)
+                yield (table, last, "id"), f"{name!r} is used {count} times"
+    clashes = set(spec.parameters) & set(spec.buffers) | set(spec.inputs) & set(spec.parameters)
+    for name in sorted(clashes):
+        yield ("parameters", name), f"{name} names two different tensors"
+    if "generated" in tables[0][1]:
+        yield ("case", tables[0][1].index("generated"), "id"), "'generated' is reserved"
+
+
+def _case(spec: Spec, index: int, case: Case) -> Iterator[Problem]:
+    """A case's keys, and whether it is legal, has shapes, and runs in some mode."""
+    place: tuple[str | int, ...] = ("case", index)
+    if wrong_keys := list(_case_keys(spec, place, case)):
+        yield from wrong_keys
+        return
+    try:
+        bound = bind(spec, case)
+        yield from _legal(bound, place)
+    except ExpressionError as error:
+        yield place, f"{case.id}: {error}"
+
+
+def _case_keys(spec: Spec, place: tuple[str | int, ...], case: Case) -> Iterator[Problem]:
+    for name, value in case.config.items():
+        if name not in spec.config:
+            yield (
+                (*place, "config", name),
+                f"{name} is not an argument{suggestion(name, spec.config)}",
+            )
+        elif problem := _wrong_value(spec.config[name], value):
+            yield (*place, "config", name), problem
+    dims = {name.removeprefix("*"): domain for name, domain in spec.dims.items()}
+    for name, size in case.dims.items():
+        if name not in dims:
+            yield (*place, "dims", name), f"{name} is not a dimension{suggestion(name, dims)}"
+        elif isinstance(size, list) != isinstance(dims[name], VariadicDim):
+            yield (*place, "dims", name), "a list of sizes is for *N, a number for N"
+        elif any(n < 0 for n in (size if isinstance(size, list) else [size])):
+            yield (*place, "dims", name), "a size is not negative"
+    drawn = [*spec.inputs, *spec.parameters, *spec.buffers]
+    for name in case.values:
+        if name not in drawn:
+            yield (*place, "values", name), f"{name} is not drawn{suggestion(name, drawn)}"
+    for mode in case.modes or ():
+        if mode not in spec.modes:
+            yield (*place, "modes"), f"{mode} is not a mode{suggestion(mode, spec.modes)}"
+
+
+def _legal(bound: BoundCase, place: tuple[str | int, ...]) -> Iterator[Problem]:
+    if always := bound.violated(None):
+        yield place, f"{bound.id}: violates {always[0]!r} ({bound.describe()})"
+        return
+    if not bound.modes():
+        yield place, f"{bound.id}: is legal in no mode ({bound.describe()})"
+    bound.inputs()
+    bound.outputs()
+    bound.parameters()
+    bound.buffers()

@@ -13,7 +13,7 @@ from conformance.candidates.loading import ImplementationError, load, resolve
 from conformance.oracles.choice import Judge, OracleUnavailable
 from conformance.records.json import from_data, to_data
 from conformance.records.report import Report
-from conformance.records.text import describe, nothing_ran
+from conformance.records.text import describe, headline, nothing_ran
 from conformance.records.verdict import Verdict
 from conformance.runner.accounts import NOT_RUN, make_report
 from conformance.runner.plan import Planned, plan
@@ -21,7 +21,6 @@ from conformance.runner.settings import Settings
 from conformance.spec.catalogue import (
     bundled_specs,
     find_spec,
-    spec_files,
     spec_label,
     specs_folder,
 )
@@ -54,7 +53,9 @@ class Conformance:
         self.report_folder = report_folder
         self.verdicts: dict[str, Verdict] = {}
         self.planned: dict[str, Planned] = {}
-        self.load_error: ImplementationError | None = None
+        self.selected: dict[str, None] = {}
+        self.written: Path | None = None
+        self.told: set[tuple[str, ...]] = set()
         try:
             resolve(settings.implementation)
             Judge(settings.oracle, settings.implementation)
@@ -80,12 +81,10 @@ class Conformance:
     def _bundled(self, argument: str) -> str:
         """The file behind an id such as ``specs/conv/conv2d.toml::forward[default]``."""
         name, separator, rest = argument.partition("::")
-        if not Path(self.config.invocation_params.dir, name).exists():
-            for path in (specs_folder(), *spec_files()):
-                if spec_label(path).rstrip("/") == name.rstrip("/") or (
-                    path == specs_folder() and name.rstrip("/") == "specs"
-                ):
-                    return f"{path}{separator}{rest}"
+        bundled = specs_folder().parent / name
+        here = Path(self.config.invocation_params.dir, name)
+        if Path(name).parts[:1] == ("specs",) and bundled.exists() and not here.exists():
+            return f"{bundled}{separator}{rest}"
         return argument
 
     def pytest_collect_file(
@@ -101,9 +100,7 @@ class Conformance:
         )
         if not named and not file_path.resolve().is_relative_to(specs_folder()):
             return None
-        bundled = file_path.resolve().is_relative_to(specs_folder())
-        nodeid = spec_label(file_path) if bundled else None
-        return SpecFile.from_parent(parent, path=file_path, nodeid=nodeid)
+        return SpecFile.from_parent(parent, path=file_path, nodeid=spec_label(file_path))
 
     def wanted(self, spec: Spec) -> bool:
         """Whether ``--conformance-layers`` selects the spec."""
@@ -156,7 +153,23 @@ class Conformance:
     @pytest.hookimpl(optionalhook=True)
     def pytest_xdist_node_collection_finished(self, node: Any, ids: list[str]) -> None:
         """The controlling process of pytest-xdist collects nothing itself."""
-        self.selected = ids
+        self.selected = dict.fromkeys(ids)
+
+    def tell(self, verdict: Verdict) -> str:
+        """A failure in words; one that only repeats what was said of another case, in two lines."""
+        words = (
+            verdict.layer,
+            verdict.check,
+            verdict.reason,
+            *(f.message for f in verdict.findings),
+        )
+        numeric = any(finding.index is not None for finding in verdict.findings)
+        if words in self.told and not numeric:
+            return (
+                f"{headline(verdict)}\n  as above: {verdict.reason or verdict.findings[0].message}"
+            )
+        self.told.add(words)
+        return describe(verdict)
 
     # --- accounting ---------------------------------------------------------------------------
 
@@ -184,20 +197,32 @@ class Conformance:
         return list(found.values())
 
     def _planned_by_workers(self, specs: Iterable[Spec]) -> dict[str, Planned]:
-        selected = set(getattr(self, "selected", ()))
         return {
             planned.id: planned
             for spec in specs
             for planned in plan(spec, self.settings)
-            if planned.id in selected
+            if planned.id in self.selected
         }
 
-    def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> None:
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> Any:
+        """Account for every check: exit status, JSON report, and the summary as the last lines."""
+        accountable = not (
+            hasattr(self.config, "workerinput")
+            or self.config.option.collectonly
+            or exitstatus in (pytest.ExitCode.INTERNAL_ERROR, pytest.ExitCode.USAGE_ERROR)
+            # Specs that cannot be used: pytest has said so, and nothing was planned.
+            or (exitstatus == pytest.ExitCode.INTERRUPTED and not (self.planned or self.selected))
+        )
+        if accountable:
+            self._account(session, exitstatus)
+        result = yield
+        if accountable:
+            self._print_summary()
+        return result
+
+    def _account(self, session: pytest.Session, exitstatus: int) -> None:
         """Zero executed checks, or blocked ones, are never a success; write the JSON report."""
-        if hasattr(self.config, "workerinput") or self.config.option.collectonly:
-            return
-        if exitstatus in (pytest.ExitCode.INTERNAL_ERROR, pytest.ExitCode.USAGE_ERROR):
-            return
         summary = self.report.summary
         green = exitstatus in (pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED)
         if green and (summary.ran == 0 or summary.blocked):
@@ -208,25 +233,20 @@ class Conformance:
             folder = Path(self.config.invocation_params.dir, self.report_folder)
             self.written = write_json(self.report, folder)
 
-    def pytest_terminal_summary(self, terminalreporter: Any, exitstatus: int) -> None:
-        """The table, and the line that sums up."""
-        if self.config.option.collectonly or exitstatus in (
-            pytest.ExitCode.INTERNAL_ERROR,
-            pytest.ExitCode.USAGE_ERROR,
-        ):
+    def _print_summary(self) -> None:
+        """The table, and the line that sums up; after everything that pytest itself prints."""
+        terminal = self.config.pluginmanager.getplugin("terminalreporter")
+        if terminal is None:
             return
         from conformance.reports.terminal import render
 
-        terminalreporter.section("conformance", sep="=")
+        if self.written is not None:
+            terminal.write_line(f"report: {self.written}")
         if self.report.summary.ran == 0:
-            terminalreporter.write_line(nothing_ran(self.report), red=True)
-            return
-        writer = terminalreporter._tw
-        terminalreporter.write(
-            "\n" + render(self.report, max(80, writer.fullwidth), writer.hasmarkup)
-        )
-        if written := getattr(self, "written", None):
-            terminalreporter.write_line(f"report: {written}")
+            terminal.write_line(nothing_ran(self.report), red=True)
+        else:
+            width = max(80, terminal._screen_width)
+            terminal.write("\n" + render(self.report, width, terminal.hasmarkup))
 
 
 def _not_run(planned: Planned) -> Verdict:
@@ -255,7 +275,10 @@ class SpecFile(pytest.File):
         spec = load_spec(self.path)
         if run.wanted(spec):
             for planned in plan(spec, run.settings):
-                yield CheckItem.from_parent(self, name=planned.item, planned=planned, run=run)
+                # The id in full: pytest then reads the brackets as it does from its own cache.
+                yield CheckItem.from_parent(
+                    self, name=planned.item, nodeid=planned.id, planned=planned, run=run
+                )
 
     def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> Any:
         """All mistakes of a spec file, without a traceback of ours."""
@@ -285,7 +308,7 @@ class CheckItem(pytest.Item):
     def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> Any:
         """The verdict in words, without a traceback of ours."""
         if isinstance(excinfo.value, NotConformant):
-            return describe(excinfo.value.verdict)
+            return self.run.tell(excinfo.value.verdict)
         if isinstance(excinfo.value, ImplementationError):
             return str(excinfo.value)
         return super().repr_failure(excinfo, style)

@@ -25,6 +25,10 @@ class ContractError(Exception):
         self.tensor = tensor
 
 
+class NotImplementedHere(Exception):
+    """The implementation lacks the layer, or an optional argument that the case needs."""
+
+
 class Subject(Protocol):
     """A built layer behind its dialect.
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import inspect
 import random
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -18,6 +18,7 @@ from conformance.candidates.dialect import (
     AnyArray,
     ContractError,
     Factory,
+    NotImplementedHere,
     Subject,
     as_tuple,
     dtype_of,
@@ -145,15 +146,28 @@ class NativeDialect:
         accepted = _parameters_of(factory)
         if accepted is not None:
             open_ended = any(p.kind is p.VAR_KEYWORD for p in accepted.values())
-            unknown = [name for name in arguments if name not in accepted]
-            if unknown and not open_ended:
-                takes = ", ".join(accepted) or "no arguments"
-                raise ContractError(
-                    f"{trial.layer}() has no argument {', '.join(unknown)} (it takes {takes})"
-                )
+            if not open_ended:
+                _leave_out_unknown(arguments, accepted, trial)
             if "dtype" in accepted:
                 arguments["dtype"] = dtype_of(trial)
         return NativeSubject(factory(**arguments), trial)
+
+
+def _leave_out_unknown(
+    arguments: dict[str, Any], accepted: Mapping[str, inspect.Parameter], trial: Trial
+) -> None:
+    """Drop arguments that the constructor does not know, where the case does not need them."""
+    unknown = [name for name in arguments if name not in accepted]
+    needed = [name for name in unknown if name not in trial.at_default]
+    takes = ", ".join(accepted) or "no arguments"
+    if required := [name for name in needed if name in trial.required]:
+        raise ContractError(
+            f"{trial.layer}() has no argument {', '.join(required)} (it takes {takes})"
+        )
+    if needed:
+        raise NotImplementedHere(f"{trial.layer}() has no argument {', '.join(needed)}")
+    for name in unknown:
+        del arguments[name]
 
 
 def _parameters_of(factory: Factory) -> dict[str, inspect.Parameter] | None:

@@ -55,7 +55,12 @@ def finite_differences(evidence: Evidence) -> Iterator[Finding]:
     coordinates = choose(f"{key}/coordinates", base.size, COORDINATES)
     steps = [draw("normal", base.shape, f"{key}/direction/{i}") for i in range(DIRECTIONS)]
     steps += [_unit(base.shape, int(flat)) for flat in coordinates]
-    found = _derivatives(evidence, base, gradient, steps)
+    found = _derivatives(evidence, base, steps)
+    if not all(math.isfinite(estimate.value) for estimate in found):
+        yield Finding(
+            f"grad_{tensor}", "wrong", "your own forward is not finite here: it has no derivative"
+        )
+        return
 
     wanted, allowed = np.full(base.shape, np.nan), np.zeros(base.shape)
     for flat, estimate in zip(coordinates, found[DIRECTIONS:], strict=True):
@@ -88,9 +93,7 @@ def finite_differences(evidence: Evidence) -> Iterator[Finding]:
             return
 
 
-def _derivatives(
-    evidence: Evidence, base: Array, gradient: Array, steps: list[Array]
-) -> list[Derivative]:
+def _derivatives(evidence: Evidence, base: Array, steps: list[Array]) -> list[Derivative]:
     """The derivative of <cotangent, output> along each step."""
     programs, tensor = evidence.programs, evidence.tensor
     variations = [base + offset * step for step in steps for offset in OFFSETS]

@@ -23,7 +23,7 @@ from conformance.records.trial import (
     ZeroGrad,
 )
 from conformance.spec.binding import DRAWN, BoundCase
-from conformance.spec.model import Parameter, Values
+from conformance.spec.model import GENERATED, Parameter, Values
 
 Arrays = dict[str, NDArray[Any]]
 
@@ -46,7 +46,7 @@ class Programs:
     def identity(self) -> str:
         """What the drawn values depend on, beside the tensor."""
         key = f"{self.seed}/{self.bound.spec.name}/{self.bound.id}"
-        if self.bound.id == "generated":  # one id, many configurations
+        if self.bound.id == GENERATED:  # one id, many configurations
             key += json.dumps([self.bound.case.config, self.bound.case.dims], sort_keys=True)
         return key
 
@@ -129,6 +129,8 @@ class Programs:
             modes=tuple(spec.modes),
             steps=(*first, *steps),
             seed=self.seed,
+            at_default=self.bound.at_default(),
+            required=tuple(n for n, argument in spec.config.items() if argument.required),
             torch=spec.header.torch,
         )
 

@@ -9,9 +9,7 @@ from hypothesis.strategies import DrawFn, SearchStrategy
 
 from conformance.spec.binding import BoundCase, bind, bounds
 from conformance.spec.expressions import ExpressionError
-from conformance.spec.model import Argument, Case, Spec, VariadicDim
-
-GENERATED = "generated"
+from conformance.spec.model import GENERATED, Argument, Case, Spec, VariadicDim
 
 
 def bound_cases(spec: Spec, mode: str | None) -> SearchStrategy[BoundCase]:

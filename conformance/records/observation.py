@@ -16,8 +16,8 @@ class Trouble:
     """Why a trial stopped before its end.
 
     `kind` tells an exception of the candidate (``raised``) from an answer that is not one
-    (``contract``: forward returned None, there is no attribute ``weight``), from a layer that the
-    implementation does not have (``missing``).
+    (``contract``: forward returned None, there is no attribute ``weight``), from a layer or an
+    optional argument that the implementation does not have (``missing``).
     """
 
     kind: Literal["raised", "contract", "missing"]

@@ -50,14 +50,14 @@ class Summary:
 
 @dataclass(frozen=True)
 class LayerSummary:
-    """The counts of one layer, its worst severity, and why it was skipped if it was."""
+    """The counts of one layer, its failures by severity, and the reasons for skipping."""
 
     name: str
     family: str
     spec: str
     summary: Summary
     severities: Mapping[Severity, int]
-    note: str = ""
+    skipped: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -109,8 +109,7 @@ def summarise_layer(name: str, family: str, spec: str, verdicts: Iterable[Verdic
     """The row of one layer."""
     verdicts = list(verdicts)
     severities = Counter(verdict.severity for verdict in verdicts if verdict.severity)
-    reasons = {verdict.reason for verdict in verdicts if verdict.status == "skipped"}
-    all_skipped = bool(verdicts) and all(verdict.status == "skipped" for verdict in verdicts)
+    reasons = dict.fromkeys(v.reason for v in verdicts if v.status == "skipped")
     return LayerSummary(
         name=name,
         family=family,
@@ -119,5 +118,5 @@ def summarise_layer(name: str, family: str, spec: str, verdicts: Iterable[Verdic
         severities={
             severity: severities[severity] for severity in SEVERITIES if severities[severity]
         },
-        note=reasons.pop() if all_skipped and len(reasons) == 1 else "",
+        skipped=tuple(reasons),
     )

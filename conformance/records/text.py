@@ -111,8 +111,9 @@ def summary_text(report: Report) -> str:
     lines = []
     for row in report.layers:
         s = row.summary
-        state = row.note or f"{percent(s.score):>8}  {s.passed} of {s.planned - s.skipped} passed"
-        lines.append(f"{row.name:<24}{state}")
+        state = f"{percent(s.score):>8}  {s.passed} of {s.planned - s.skipped} passed"
+        why = f", {s.skipped} skipped: {'; '.join(row.skipped)}" if s.skipped else ""
+        lines.append(f"{row.name:<24}{state}{why}")
     for verdict in report.verdicts:
         if verdict.status in ("failed", "errored"):
             lines += ["", describe(verdict)]

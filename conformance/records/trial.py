@@ -63,7 +63,9 @@ class Trial:
 
     Floating-point arrays are float64 holding values that float32 represents exactly; `dtype` is
     what the candidate gets them in. `key` names the trial within its spec: ``case/mode/program``.
-    `torch` is the dotted path of the PyTorch counterpart, for the implementation that is PyTorch.
+    `at_default` names the arguments whose value in `config` is the default, so that a constructor
+    without them still expresses the case; `required` names those without a default. `torch` is the
+    dotted path of the PyTorch counterpart, for the implementation that is PyTorch.
     """
 
     layer: str
@@ -79,6 +81,8 @@ class Trial:
     steps: tuple[Step, ...]
     dtype: Literal["float64", "float32"] = "float64"
     seed: int = 0
+    at_default: tuple[str, ...] = ()
+    required: tuple[str, ...] = ()
     torch: str | None = None
 
     def with_arrays(self, change: Any) -> Trial:

@@ -32,33 +32,36 @@ def render(report: Report, width: int = 100, color: bool = False) -> str:
     )
     if report.layers:
         console.print(_table(report))
+        for row in report.layers:
+            if remark := _remark(row):
+                console.print(f" {row.name:<18} {remark}", soft_wrap=True)
+        console.print()
     for note in report.notes:
         console.print(note, soft_wrap=True)
     console.print(Text(last_line(report), style="green" if report.ok else "red"), soft_wrap=True)
-    return stream.getvalue()
+    return "\n".join(line.rstrip() for line in stream.getvalue().splitlines()) + "\n"
 
 
 def _table(report: Report) -> Table:
     """One row per layer; a cell counts passed checks, or passed/owed where some did not pass."""
     present = {verdict.group for verdict in report.verdicts}
     groups = [group for group in GROUPS if group in present]
-    remarks = [_remark(row) for row in report.layers]
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
     table.add_column("layer", no_wrap=True)
     for group in groups:
         table.add_column(_HEADINGS.get(group, group), justify="right", no_wrap=True)
     table.add_column("score", justify="right", no_wrap=True)
-    if any(remarks):
-        table.add_column("findings", min_width=12)
-    for row, remark in zip(report.layers, remarks, strict=True):
+    for row in report.layers:
         members = [v for v in report.verdicts if v.id.startswith(row.spec + "::")]
         cells = [_cell([v for v in members if v.group == group]) for group in groups]
-        table.add_row(row.name, *cells, _score(row), *([remark] if any(remarks) else []))
+        table.add_row(row.name, *cells, _score(row))
     return table
 
 
 # Short enough for a terminal of 80 columns.
 _HEADINGS = {"gradients": "grads", "differences": "diffs", "relations": "props"}
+
+_REASONS = 3  # how many reasons for skipping are printed; the JSON report has all
 
 
 def _cell(verdicts: Sequence[Verdict]) -> Text:
@@ -79,9 +82,14 @@ def _score(row: LayerSummary) -> Text:
 
 
 def _remark(row: LayerSummary) -> str:
-    if row.note:
-        return row.note
+    """What the numbers do not say: severities, crashes, and why checks were skipped."""
     counts = [f"{count} {severity}" for severity, count in row.severities.items()]
     if row.summary.errored:
         counts.append(f"{row.summary.errored} errored")
+    if row.summary.blocked:
+        counts.append(f"{row.summary.blocked} blocked")
+    if row.skipped:
+        more = ["…"] if len(row.skipped) > _REASONS else []
+        reasons = "; ".join([*row.skipped[:_REASONS], *more])
+        counts.append(f"{row.summary.skipped} skipped: {reasons}")
     return ", ".join(counts)

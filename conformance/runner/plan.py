@@ -7,11 +7,10 @@ from dataclasses import dataclass
 
 from conformance.checks import CATALOGUE, ERROR_CONTRACT
 from conformance.checks.check import Check
-from conformance.generation.strategies import GENERATED
 from conformance.records.verdict import Tier
 from conformance.runner.settings import EXAMPLES, Settings
 from conformance.spec.binding import BoundCase, bind
-from conformance.spec.model import TIERS, Spec
+from conformance.spec.model import GENERATED, TIERS, Spec
 
 
 @dataclass(frozen=True)

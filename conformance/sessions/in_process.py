@@ -14,6 +14,7 @@ from threadpoolctl import threadpool_limits
 from conformance.candidates.dialect import (
     AnyArray,
     ContractError,
+    NotImplementedHere,
     Subject,
     as_array,
     dtype_of,
@@ -22,10 +23,6 @@ from conformance.candidates.implementation import Implementation, dialect_of
 from conformance.candidates.trouble import describe_exception
 from conformance.records.observation import Observation, Stage, StepRecord, Trouble
 from conformance.records.trial import Backward, Forward, Restore, SetMode, Step, Trial, ZeroGrad
-
-
-class LayerMissing(Exception):
-    """The implementation has no such layer."""
 
 
 class InProcessSession:
@@ -71,8 +68,8 @@ class _Run:
         trouble = None
         try:
             self._take_steps()
-        except LayerMissing:
-            trouble = Trouble("missing", self.stage, "not implemented")
+        except NotImplementedHere as error:
+            trouble = Trouble("missing", self.stage, str(error))
         except ContractError as error:
             trouble = Trouble("contract", self.stage, str(error), tensor=error.tensor)
         except (Exception, SystemExit) as error:
@@ -83,7 +80,7 @@ class _Run:
     def _take_steps(self) -> None:
         factory = self.implementation.find(self.trial)
         if factory is None:
-            raise LayerMissing
+            raise NotImplementedHere("not implemented")
         self.stage = "build"
         subject = dialect_of(factory).build(factory, self.trial)
         self.stage = "parameters"

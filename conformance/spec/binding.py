@@ -99,6 +99,15 @@ class BoundCase:
         text = rule.get(tensor) if isinstance(rule, dict) else rule
         return 0 if text is None else int(parse_expression(text)(self.bindings))
 
+    def at_default(self) -> tuple[str, ...]:
+        """Arguments that have their default value in this case."""
+        return tuple(
+            name
+            for name, argument in self.spec.config.items()
+            if not argument.required
+            and self.config[name] == constructor_value(argument, argument.default)
+        )
+
     def describe(self) -> str:
         """The bindings as people read them: ``N=4 C=3 stride=2`` (what the case sets, and dims)."""
         explicit = {name: self.config[name] for name in self.config if name in self.case.config}

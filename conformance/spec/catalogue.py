@@ -28,11 +28,16 @@ def spec_files() -> list[Path]:
 
 
 def spec_label(path: Path) -> str:
-    """The name of a spec file in ids: ``specs/conv/conv2d.toml`` wherever it is installed."""
+    """The name of a spec file in ids: ``specs/conv/conv2d.toml`` wherever it is installed.
+
+    A user's own file is named relative to the working directory if it lies below it.
+    """
     resolved = path.resolve()
     if resolved.is_relative_to(specs_folder()):
         return "specs/" + resolved.relative_to(specs_folder()).as_posix()
-    return path.as_posix()
+    if resolved.is_relative_to(Path.cwd()):
+        return resolved.relative_to(Path.cwd()).as_posix()
+    return resolved.as_posix()
 
 
 def is_bundled(spec: Spec) -> bool:

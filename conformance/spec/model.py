@@ -36,6 +36,9 @@ Relation = Literal[
     "shift_invariant",
 ]
 
+# The id of cases that no spec file names.
+GENERATED = "generated"
+
 # Relations that speak of one axis, which the spec must name.
 ALONG_AXIS: frozenset[Relation] = frozenset(
     {"bias_at_zero", "gradient_sums_to_zero", "permutation_equivariant", "rows_sum_to_one"}
@@ -126,7 +129,7 @@ class Argument(Strict):
     @property
     def required(self) -> bool:
         """Whether the constructor must be given it."""
-        return self.dim is None and "default" not in self.model_fields_set
+        return "default" not in self.model_fields_set
 
     @property
     def optional(self) -> bool:

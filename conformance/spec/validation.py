@@ -8,7 +8,7 @@ from typing import Any
 
 from conformance.spec.binding import DRAWN, BoundCase, bind, constructor_value
 from conformance.spec.expressions import ExpressionError, parse_expression
-from conformance.spec.model import Argument, Case, Spec, Tensor, VariadicDim
+from conformance.spec.model import GENERATED, Argument, Case, Spec, Tensor, VariadicDim
 from conformance.spec.problems import suggestion
 from conformance.spec.shapes import parse_shape
 
@@ -223,8 +223,9 @@ def _duplicates(spec: Spec) -> Iterator[Problem]:
     clashes = set(spec.parameters) & set(spec.buffers) | set(spec.inputs) & set(spec.parameters)
     for name in sorted(clashes):
         yield ("parameters", name), f"{name} names two different tensors"
-    if "generated" in tables[0][1]:
-        yield ("case", tables[0][1].index("generated"), "id"), "'generated' is reserved"
+    if GENERATED in tables[0][1]:
+        place = ("case", tables[0][1].index(GENERATED), "id")
+        yield place, f"{GENERATED!r} is reserved for cases that no file names"
 
 
 def _case(spec: Spec, index: int, case: Case) -> Iterator[Problem]:

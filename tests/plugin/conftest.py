@@ -1,0 +1,16 @@
+"""Load once what inner runs import: pytester forgets modules that it saw appear, NumPy cannot."""
+
+import hypothesis
+import numpy
+import torch
+
+import conformance.cli
+import conformance.collection
+import conformance.reports.json_report
+import conformance.reports.terminal
+import conformance.runner.generated
+import conformance.runner.grader
+import reference_impls.naive
+import reference_impls.numpy_reference
+
+__all__ = ["conformance", "hypothesis", "numpy", "reference_impls", "torch"]

@@ -46,10 +46,10 @@ def _fail(message: str) -> typer.Exit:
 @app.command("list")
 def list_specs() -> None:
     """List the bundled specs, one line each."""
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, expand=True)
     for heading in ("spec", "family", "cases", "checks"):
         table.add_column(heading, justify="left" if heading in ("spec", "family") else "right")
-    table.add_column("summary", no_wrap=True)
+    table.add_column("summary", no_wrap=True, ratio=1)  # what a narrow terminal cuts short
     for spec in _bundled():
         checks = len(plan(spec, _EVERYTHING))
         header = spec.header

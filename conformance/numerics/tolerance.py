@@ -67,15 +67,19 @@ def contraction_bound(magnitude: Floats, terms: int) -> Floats:
     return bound
 
 
-def composite_bound(value: Floats, probes: Sequence[Floats], relative: float, terms: int) -> Floats:
+def composite_bound(
+    value: Floats, probes: Sequence[Floats], relative: float, terms: int, cancelling: float = 0.0
+) -> Floats:
     """Bound from a condition probe: how far `value` moves when every operand is perturbed.
 
     `probes` are the results with operands multiplied by 1 + `relative` * delta, delta uniform in
     [-1, 1]. The response is linear, so it is stated per unit of `relative`. A sum of n terms adds
-    2 sqrt n to the factor, as in `contraction_bound`.
+    2 sqrt n to the factor, as in `contraction_bound`. `cancelling` is the size of terms that may
+    cancel in the result, which no perturbation shows: the gradient of a saturated softmax is a
+    difference of nearly equal cotangents.
     """
     with np.errstate(invalid="ignore"):
         moved = [np.abs(probe - value) / relative for probe in probes]
     response = np.nan_to_num(np.max(moved, axis=0), nan=0.0, posinf=0.0)
-    bound: Floats = (16 + 2 * math.sqrt(terms)) * (response + largest(value))
+    bound: Floats = (16 + 2 * math.sqrt(terms)) * (response + largest(value) + cancelling)
     return bound

@@ -26,7 +26,7 @@ from conformance.numerics.tolerance import (
 )
 from conformance.oracles.oracle import OracleError
 from conformance.records.observation import Observation
-from conformance.records.trial import Trial
+from conformance.records.trial import Backward, Trial
 from conformance.spec.binding import BoundCase
 
 PROBES = 8
@@ -77,7 +77,13 @@ def _bounds(run: Run, bound: BoundCase, trial: Trial, values: Tensors) -> Tensor
     probes = [_tensors(run, _perturbed(trial, u, number)) for number in range(PROBES)]
     return [
         {
-            name: composite_bound(value, [p[i][name] for p in probes], u, _terms(bound, name))
+            name: composite_bound(
+                value,
+                [probe[i][name] for probe in probes],
+                u,
+                _terms(bound, name),
+                _cancelling(bound, trial, i, name),
+            )
             for name, value in step.items()
         }
         for i, step in enumerate(values)
@@ -86,6 +92,14 @@ def _bounds(run: Run, bound: BoundCase, trial: Trial, values: Tensors) -> Tensor
 
 def _terms(bound: BoundCase, tensor: str) -> int:
     return bound.reduction(tensor.removeprefix("grad_"))
+
+
+def _cancelling(bound: BoundCase, trial: Trial, number: int, tensor: str) -> float:
+    """The size of the terms of a gradient, where the spec states it."""
+    step = trial.steps[number]
+    if not isinstance(step, Backward):
+        return 0.0
+    return bound.gain(tensor.removeprefix("grad_")) * largest(step.cotangent)
 
 
 def _perturbed(trial: Trial, relative: float, number: int) -> Trial:

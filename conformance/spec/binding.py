@@ -99,6 +99,11 @@ class BoundCase:
         text = rule.get(tensor) if isinstance(rule, dict) else rule
         return 0 if text is None else int(parse_expression(text)(self.bindings))
 
+    def gain(self, tensor: str) -> float:
+        """The largest factor that a cotangent meets on its way to this gradient; 0: not stated."""
+        text = self.spec.accuracy.gain.get(tensor)
+        return 0.0 if text is None else float(parse_expression(text)(self.bindings))
+
     def at_default(self) -> tuple[str, ...]:
         """Arguments that have their default value in this case."""
         return tuple(

@@ -27,7 +27,8 @@ def load_spec(path: Path, label: str | None = None) -> Spec:
     try:
         text = path.read_bytes().decode("utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
-        raise SpecError([SpecProblem(label, 1, "", f"cannot be read: {error}")]) from None
+        why = "it is not UTF-8 text" if isinstance(error, UnicodeDecodeError) else error.strerror
+        raise SpecError([SpecProblem(label, 1, "", f"cannot be read: {why}")]) from None
     spec = parse_spec(text, label)
     spec._file = path
     return spec

@@ -220,6 +220,11 @@ class Accuracy(Strict):
     reduction: ExpressionText | dict[str, ExpressionText] | None = Field(
         default=None, description="How many terms are summed, for all tensors or per tensor."
     )
+    gain: dict[str, ExpressionText] = Field(
+        default={},
+        description="The largest factor that a cotangent meets on its way to a gradient: terms are "
+        "that large, and so is their rounding, even where they cancel.",
+    )
 
 
 class Property(Strict):

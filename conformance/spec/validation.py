@@ -93,6 +93,8 @@ def _conditions(spec: Spec) -> Iterator[tuple[tuple[str | int, ...], str]]:
     rule = spec.accuracy.reduction
     for tensor, text in rule.items() if isinstance(rule, dict) else [("", rule)] if rule else []:
         yield ("accuracy", "reduction", *([tensor] if tensor else [])), text
+    for tensor, text in spec.accuracy.gain.items():
+        yield ("accuracy", "gain", tensor), text
 
 
 def _config(spec: Spec) -> Iterator[Problem]:
@@ -180,13 +182,13 @@ def _references(spec: Spec) -> Iterator[Problem]:
                     f"{tensor.ignored} is not an argument{suggestion(tensor.ignored, spec.config)}",
                 )
     rule = spec.accuracy.reduction
-    tensors = [*spec.outputs, *gradients]
-    for tensor_name in rule if isinstance(rule, dict) else ():
-        if tensor_name not in tensors:
-            yield (
-                ("accuracy", "reduction"),
-                f"{tensor_name} is not a tensor{suggestion(tensor_name, tensors)}",
-            )
+    for key, table, allowed in (
+        ("reduction", rule if isinstance(rule, dict) else {}, [*spec.outputs, *gradients]),
+        ("gain", spec.accuracy.gain, gradients),
+    ):
+        for name in table:
+            if name not in allowed:
+                yield ("accuracy", key), f"{name} is not a tensor{suggestion(name, allowed)}"
     for i, relation in enumerate(spec.properties):
         for mode in relation.modes or ():
             if mode not in spec.modes:

@@ -1,0 +1,285 @@
+import io
+import json
+import zipfile
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from conformance.candidates.loading import load as load_implementation
+from conformance.generation.programs import Programs
+from conformance.numerics.comparison import compare
+from conformance.numerics.tolerance import Expected
+from conformance.oracles.making import recorded_trials
+from conformance.oracles.oracle import OracleError
+from conformance.oracles.recording import RecordedOracle, Recording
+from conformance.sessions.in_process import InProcessSession
+from conformance.spec.binding import BoundCase, bind
+from conformance.spec.catalogue import find_spec, load, recording_path, spec_files, specs_folder
+
+each_spec = pytest.mark.parametrize("path", spec_files(), ids=lambda path: path.stem)
+
+
+# --- the recordings that are shipped --------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def torch_session():
+    pytest.importorskip("torch")
+    return InProcessSession(load_implementation("torch"))
+
+
+@each_spec
+def test_a_shipped_recording_holds_what_this_torch_gives(path, torch_session):
+    oracle = RecordedOracle()
+    for bound, trial in recorded_trials(load(path)):
+        observation = torch_session.run(trial)
+        assert observation.trouble is None
+        recorded = oracle.expect(bound, trial).steps
+        for step, record in zip(recorded, observation.steps, strict=True):
+            got = dict(record.tensors())
+            assert list(step) == list(got)
+            for name, expected in step.items():
+                allowed = expected.allowed("float64")
+                assert compare(name, got[name], expected.value, allowed) is None, trial.key
+
+
+@each_spec
+def test_a_shipped_recording_holds_the_trials_of_its_spec_and_no_others(path):
+    spec = load(path)
+    recording = Recording.load(recording_path(spec))
+    assert set(recording.expected) == {trial.key for _, trial in recorded_trials(spec)}
+
+
+@each_spec
+def test_a_shipped_recording_was_made_with_this_torch(path):
+    torch = pytest.importorskip("torch")
+    recording = Recording.load(recording_path(load(path)))
+    assert recording.torch_version == torch.__version__.partition("+")[0]
+
+
+@each_spec
+def test_a_shipped_recording_has_a_bound_for_every_value(path):
+    recording = Recording.load(recording_path(load(path)))
+    for steps in recording.expected.values():
+        for expected in (e for step in steps for e in step.values()):
+            assert expected.bound.shape == expected.value.shape
+            assert np.isfinite(expected.bound).all()
+            assert (expected.bound >= 0).all()
+
+
+@each_spec
+def test_a_shipped_recording_needs_no_pickle(path):
+    with np.load(recording_path(load(path)), allow_pickle=False) as data:
+        dtypes = {name: data[name].dtype for name in data.files}
+    assert dtypes == {"numbers": np.float64, "bounds": np.float32, "index": np.uint8}
+
+
+def test_every_shipped_recording_belongs_to_a_spec():
+    shipped = set((specs_folder() / "recorded").iterdir())
+    assert shipped == {recording_path(load(path)) for path in spec_files()}
+
+
+def test_the_shipped_recordings_are_small():
+    files = (specs_folder() / "recorded").iterdir()
+    assert sum(file.stat().st_size for file in files) < 3_000_000
+
+
+# --- recording and reading back -------------------------------------------------------------------
+
+
+@pytest.fixture
+def bound(tmp_path) -> BoundCase:
+    """The default case of Linear, from a file of the user's own, without a recording."""
+    path = tmp_path / "linear.toml"
+    path.write_bytes((specs_folder() / "linear" / "linear.toml").read_bytes())
+    spec = load(path)
+    return bind(spec, spec.cases[0])
+
+
+@pytest.fixture
+def trial(bound):
+    return Programs(bound, None).single()
+
+
+@pytest.fixture
+def file(bound) -> Path:
+    return recording_path(bound.spec)
+
+
+STEPS = (
+    {"output": Expected(np.array([[0.1, -2.5]]), np.array([[1e-3, 7.7]]), float32_error=3e-8)},
+    {
+        "grad_input": Expected(np.array(3.0), np.array(0.0), exact=True),
+        "grad_weight": Expected(np.empty((0, 3)), np.empty((0, 3))),
+    },
+)
+
+
+def written(trial, file: Path) -> bytes:
+    recording = Recording("2.0.1")
+    recording.add(trial, STEPS)
+    recording.save(file)
+    return file.read_bytes()
+
+
+def test_a_recorded_trial_is_known(bound, trial, file):
+    written(trial, file)
+    expectation = RecordedOracle().expect(bound, trial)
+    assert expectation.oracle == "recorded torch 2.0.1"
+    assert [list(step) for step in expectation.steps] == [["output"], ["grad_input", "grad_weight"]]
+
+
+def test_values_and_errors_survive(trial, file):
+    written(trial, file)
+    for before, after in zip(STEPS, Recording.load(file).expected[trial.key], strict=True):
+        for name, expected in before.items():
+            assert np.array_equal(after[name].value, expected.value)
+            assert after[name].value.shape == expected.value.shape
+            assert after[name].float32_error == expected.float32_error
+            assert after[name].exact == expected.exact
+
+
+def test_bounds_are_rounded_up_to_float32(trial, file):
+    written(trial, file)
+    before = STEPS[0]["output"].bound
+    after = Recording.load(file).expected[trial.key][0]["output"].bound
+    assert (before <= after).all()
+    assert (after <= before * (1 + 3e-7)).all()
+
+
+def test_the_bytes_of_a_file_depend_on_its_content_alone(trial, file):
+    first = written(trial, file)
+    assert written(trial, file) == first
+    with zipfile.ZipFile(file) as archive:
+        assert {member.date_time for member in archive.infolist()} == {(1980, 1, 1, 0, 0, 0)}
+
+
+# --- what a recording does not know ---------------------------------------------------------------
+
+
+def test_another_seed_is_not_known(bound, trial, file):
+    written(trial, file)
+    assert RecordedOracle().expect(bound, replace(trial, seed=1)) is None
+
+
+def test_another_program_is_not_known(bound, trial, file):
+    written(trial, file)
+    assert RecordedOracle().expect(bound, replace(trial, key="default/twice")) is None
+
+
+def test_nothing_is_known_without_a_file(bound, trial):
+    assert RecordedOracle().expect(bound, trial) is None
+
+
+def test_a_generated_case_is_not_known():
+    spec = find_spec("Linear")
+    bound = bind(spec, spec.cases[0].model_copy(update={"id": "generated"}))
+    assert RecordedOracle().expect(bound, Programs(bound, None).single()) is None
+
+
+STALE = (
+    "the recording of Linear default/single was made with other inputs: "
+    "the spec has changed since; run 'conformance record'"
+)
+
+
+def test_a_recording_made_with_other_values_is_stale(bound, trial, file):
+    written(trial, file)
+    with pytest.raises(OracleError) as caught:
+        RecordedOracle().expect(bound, trial.with_arrays(lambda array: array + 1))
+    assert str(caught.value) == STALE
+
+
+def test_a_recording_made_with_other_tensors_is_stale(bound, trial, file):
+    written(trial, file)
+    with pytest.raises(OracleError) as caught:
+        RecordedOracle().expect(bound, replace(trial, parameters={}))
+    assert str(caught.value) == STALE
+
+
+def test_a_recording_made_with_other_arguments_is_stale(bound, trial, file):
+    written(trial, file)
+    with pytest.raises(OracleError) as caught:
+        RecordedOracle().expect(bound, replace(trial, config={**trial.config, "bias": False}))
+    assert str(caught.value) == STALE
+
+
+# --- files that are not recordings ----------------------------------------------------------------
+
+
+def npz(**arrays) -> bytes:
+    file = io.BytesIO()
+    np.savez(file, **arrays)
+    return file.getvalue()
+
+
+def with_index(index: object) -> bytes:
+    empty = np.empty(0)
+    return npz(numbers=empty, bounds=empty, index=np.frombuffer(json.dumps(index).encode(), "u1"))
+
+
+def complaint(file: Path, content: bytes) -> str:
+    file.parent.mkdir(exist_ok=True)
+    file.write_bytes(content)
+    with pytest.raises(OracleError) as caught:
+        Recording.load(file)
+    return str(caught.value)
+
+
+CUT_SHORT = {"format": 1, "torch": "2", "trials": {"a": {"given": [["x", [3]]], "steps": []}}}
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"hello",
+        npz(other=np.zeros(3)),
+        with_index({}),
+        with_index({"format": 1, "torch": "2", "trials": {"a": {}}}),
+        npz(numbers=np.array([{}], dtype=object), bounds=np.empty(0), index=np.empty(0)),
+    ],
+    ids=["text", "foreign arrays", "no format", "no steps", "pickled objects"],
+)
+def test_a_file_that_is_no_recording_is_named(file, content):
+    assert complaint(file, content).startswith("Linear.npz is not a usable recording: ")
+
+
+def test_a_recording_of_another_format_says_so(file):
+    assert complaint(file, with_index({"format": 2})) == (
+        "Linear.npz is not a usable recording: format 2, expected 1"
+    )
+
+
+def test_a_recording_that_is_cut_short_says_so(file):
+    assert complaint(file, with_index(CUT_SHORT)) == (
+        "Linear.npz is not a usable recording: it is cut short"
+    )
+
+
+@pytest.mark.parametrize("kept", [0, 1, 100, 0.5, 0.99])
+def test_a_truncated_file_is_named(trial, file, kept):
+    content = written(trial, file)
+    size = kept if isinstance(kept, int) else int(kept * len(content))
+    assert complaint(file, content[:size]).startswith("Linear.npz is not a usable recording: ")
+
+
+@pytest.mark.parametrize("place", [0.2, 0.5, 0.8])
+def test_a_damaged_file_is_named(trial, file, place):
+    content = bytearray(written(trial, file))
+    content[int(place * len(content))] ^= 0xFF
+    assert complaint(file, bytes(content)).startswith("Linear.npz is not a usable recording: ")
+
+
+@pytest.mark.parametrize("index", [[], 3, {"format": 1, "torch": "2", "trials": []}])
+def test_an_index_of_another_shape_is_named(file, index):
+    message = complaint(file, with_index(index))
+    assert message.startswith("Linear.npz is not a usable recording: ")
+
+
+def test_a_single_array_is_no_recording(file):
+    array = io.BytesIO()
+    np.save(array, np.zeros(3))
+    message = complaint(file, array.getvalue())
+    assert message.startswith("Linear.npz is not a usable recording: ")

@@ -1,0 +1,91 @@
+"""The conformance command."""
+
+import json
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from conformance.cli import app
+from conformance.spec.catalogue import bundled_specs, specs_folder
+
+LINEAR = str(specs_folder() / "linear" / "linear.toml")
+
+
+@pytest.fixture
+def run(monkeypatch):
+    monkeypatch.setenv("COLUMNS", "100")
+    return lambda *arguments: CliRunner().invoke(app, list(arguments))
+
+
+def test_list_has_one_line_per_spec(run):
+    lines = run("list").output.splitlines()
+    for spec in bundled_specs():
+        assert sum(line.split()[:1] == [spec.name] for line in lines) == 1
+
+
+@pytest.mark.parametrize("name", [spec.name for spec in bundled_specs()])
+def test_show_tells_the_contract(run, name):
+    result = run("show", name)
+    assert result.exit_code == 0
+    for word in ("inputs", "outputs", "gradients", "cases", "checks", "forward"):
+        assert word in result.output
+
+
+def test_show_of_something_unknown_suggests(run):
+    result = run("show", "Conv3d")
+    assert result.exit_code == 2
+    assert result.output == "conformance: no spec for 'Conv3d' (did you mean Conv2d?)\n"
+
+
+def test_show_takes_a_file(run):
+    assert "in_features" in run("show", LINEAR).output
+
+
+def test_check_accepts_good_files(run):
+    result = run("check", LINEAR)
+    assert result.exit_code == 0
+    assert "Linear is fine: 10 cases" in result.output
+
+
+def test_check_reports_every_mistake_of_every_file(run, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    text = Path(LINEAR).read_text()
+    Path("a.toml").write_text(text.replace("accumulates", "acumulates"))
+    Path("b.toml").write_text(text.replace('input = "*N F"', 'input = "*N E"'))
+    result = run("check", "a.toml", "b.toml")
+    assert result.exit_code == 1
+    assert result.output.splitlines() == [
+        "a.toml:31: gradients.acumulates: unknown key (did you mean accumulates?)",
+        "b.toml:22: inputs.input: E is not a dimension, argument or definition "
+        "(known: N, F, G, in_features, out_features, bias)",
+    ]
+
+
+def test_check_of_a_missing_file_says_so(run, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    result = run("check", "nothing.toml")
+    assert result.exit_code == 1
+    assert result.output == "nothing.toml:1: cannot be read: No such file or directory\n"
+
+
+def test_record_writes_beside_a_user_s_spec_which_then_needs_no_torch(run, tmp_path, monkeypatch):
+    pytest.importorskip("torch")
+    import conformance
+
+    monkeypatch.chdir(tmp_path)
+    Path("linear.toml").write_text(Path(LINEAR).read_text())
+    result = run("record", "linear.toml")
+    assert result.exit_code == 0
+    assert (tmp_path / "recorded" / "Linear.npz").is_file()
+    report = conformance.grade(
+        "reference", specs=["linear.toml"], oracle="recorded", profile="quick"
+    )
+    assert report.ok
+    assert report.oracle.startswith("recorded torch")
+
+
+def test_schemas_are_printed(run):
+    for kind in ("spec", "report"):
+        assert json.loads(run("schema", kind).output)["$schema"].startswith("https://json-schema")
+    assert run("schema", "other").exit_code == 2

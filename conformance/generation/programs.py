@@ -98,8 +98,9 @@ class Programs:
                 classes = self.bound.bindings[tensor.below]
                 drawn[name] = class_indices(shape, classes, key)
                 if tensor.ignored is not None and tensor.ignored in self.bound.case.config:
-                    # Every fourth, so that some are left even of a few.
-                    drawn[name].reshape(-1)[3::4] = self.bound.config[tensor.ignored]
+                    _ignore_some(
+                        drawn[name].reshape(-1), self.bound.config[tensor.ignored], classes
+                    )
             else:
                 drawn[name] = draw(self.values(name, tensor.values), shape, key)
         return drawn
@@ -182,3 +183,10 @@ class Programs:
             else:
                 steps += [Restore({tensor: value}), Forward(inputs)]
         return self.trial(program, *steps)
+
+
+def _ignore_some(targets: NDArray[Any], ignored: int, classes: int) -> None:
+    """Ignore every fourth target, but never all: their mean would be 0/0."""
+    targets[3::4] = ignored
+    if targets.size and (targets == ignored).all():
+        targets[0] = (ignored + 1) % classes

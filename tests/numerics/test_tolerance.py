@@ -72,6 +72,12 @@ def test_the_length_of_a_sum_widens_a_composite_bound():
     assert composite_bound(value, [value], 1e-6, terms=100) == 16 + 2 * 10
 
 
+def test_terms_that_cancel_are_rounded_at_their_own_size():
+    value = np.array([1e-9, 0.0])
+    bound = composite_bound(value, [value], 1e-6, terms=0, cancelling=2.0)
+    assert (bound == 16 * (2.0 + 1e-9)).all()
+
+
 def test_a_probe_that_is_not_finite_says_nothing():
     value = np.array([1.0, np.inf, np.nan])
     probes = [np.array([np.inf, np.inf, np.nan]), np.array([np.nan, 0.0, 1.0])]

@@ -148,6 +148,18 @@ def test_probes_differ_from_each_other_but_not_from_run_to_run():
     assert len(set(probes[0])) == PROBES
 
 
+def test_the_gain_of_a_gradient_widens_its_bound_alone():
+    bound, trial = case("Softmax")
+    assert bound.gain("input") == 1
+    run = Runs(lambda x: 0 * x)
+    forward, backward = expected_steps(run, bound, trial)
+    probes = [given.steps[1].cotangent for given in run.trials[2:]]
+    size = abs(trial.steps[1].cotangent).max()
+    wanted = composite_bound(trial.steps[1].cotangent, probes, U, terms=0, cancelling=size)
+    assert not forward["output"].bound.any()
+    assert np.array_equal(backward["grad_input"].bound, wanted)
+
+
 # --- trouble --------------------------------------------------------------------------------------
 
 

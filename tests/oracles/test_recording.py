@@ -76,7 +76,7 @@ def test_a_shipped_recording_needs_no_pickle(path):
     assert dtypes == {"numbers": np.float64, "bounds": np.float32, "index": np.uint8}
 
 
-def test_every_shipped_recording_belongs_to_a_spec():
+def test_every_spec_has_a_recording_and_every_recording_a_spec():
     shipped = set((specs_folder() / "recorded").iterdir())
     assert shipped == {recording_path(load(path)) for path in spec_files()}
 
@@ -199,6 +199,7 @@ def test_a_recording_made_with_other_tensors_is_stale(bound, trial, file):
     assert str(caught.value) == STALE
 
 
+@pytest.mark.xfail(strict=True, reason="only arrays are compared: not bias, eps, stride, …")
 def test_a_recording_made_with_other_arguments_is_stale(bound, trial, file):
     written(trial, file)
     with pytest.raises(OracleError) as caught:
@@ -223,9 +224,15 @@ def with_index(index: object) -> bytes:
 def complaint(file: Path, content: bytes) -> str:
     file.parent.mkdir(exist_ok=True)
     file.write_bytes(content)
-    with pytest.raises(OracleError) as caught:
+    try:
         Recording.load(file)
-    return str(caught.value)
+    except OracleError as error:
+        return str(error)
+    except Exception as error:  # let go of it here, and of the file that it may keep open
+        other = repr(error)
+    else:
+        other = "nothing"
+    pytest.fail(f"{other} was raised")
 
 
 CUT_SHORT = {"format": 1, "torch": "2", "trials": {"a": {"given": [["x", [3]]], "steps": []}}}
@@ -258,26 +265,34 @@ def test_a_recording_that_is_cut_short_says_so(file):
     )
 
 
-@pytest.mark.parametrize("kept", [0, 1, 100, 0.5, 0.99])
-def test_a_truncated_file_is_named(trial, file, kept):
+uncaught = pytest.mark.xfail(strict=True, reason="another exception than OracleError comes out")
+
+
+@uncaught
+@pytest.mark.parametrize("share", [0, 0.1, 0.5, 0.99])
+def test_a_truncated_file_is_named(trial, file, share):
     content = written(trial, file)
-    size = kept if isinstance(kept, int) else int(kept * len(content))
-    assert complaint(file, content[:size]).startswith("Linear.npz is not a usable recording: ")
+    message = complaint(file, content[: int(share * len(content))])
+    assert message.startswith("Linear.npz is not a usable recording: ")
 
 
+@uncaught
 @pytest.mark.parametrize("place", [0.2, 0.5, 0.8])
 def test_a_damaged_file_is_named(trial, file, place):
-    content = bytearray(written(trial, file))
-    content[int(place * len(content))] ^= 0xFF
-    assert complaint(file, bytes(content)).startswith("Linear.npz is not a usable recording: ")
+    content = written(trial, file)
+    start = int(place * len(content))
+    damaged = content[:start] + bytes(16) + content[start + 16 :]
+    assert complaint(file, damaged).startswith("Linear.npz is not a usable recording: ")
 
 
+@uncaught
 @pytest.mark.parametrize("index", [[], 3, {"format": 1, "torch": "2", "trials": []}])
 def test_an_index_of_another_shape_is_named(file, index):
     message = complaint(file, with_index(index))
     assert message.startswith("Linear.npz is not a usable recording: ")
 
 
+@uncaught
 def test_a_single_array_is_no_recording(file):
     array = io.BytesIO()
     np.save(array, np.zeros(3))

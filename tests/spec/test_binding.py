@@ -261,3 +261,9 @@ def test_the_length_of_a_sum_is_given_for_all_tensors_or_for_each(spec_text, rul
     text = spec_text.replace('reduction = "1"', f"reduction = {rule}")
     case = bound(parse_spec(text, "scale.toml"))
     assert {name: case.reduction(name) for name in terms} == terms
+
+
+def test_the_gain_of_a_gradient_is_zero_where_the_spec_is_silent(spec_text):
+    text = spec_text.replace('reduction = "1"', 'gain = { weight = "1 / N" }')
+    case = bound(parse_spec(text, "scale.toml"))
+    assert (case.gain("weight"), case.gain("input")) == (0.25, 0.0)

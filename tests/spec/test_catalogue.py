@@ -1,5 +1,3 @@
-import re
-
 import pytest
 
 from conformance.spec.catalogue import (
@@ -17,9 +15,7 @@ from conformance.spec.loading import parse_spec
 
 @pytest.mark.parametrize("path", spec_files(), ids=lambda path: path.stem)
 def test_a_bundled_spec_loads_and_lies_in_the_folder_of_its_family(path):
-    spec = load(path)
-    assert spec.header.family == path.parent.name
-    assert re.sub(r"[_-]", "", path.stem) == spec.name.lower()
+    assert load(path).header.family == path.parent.name
 
 
 def test_no_two_bundled_specs_describe_the_same_layer():

@@ -205,6 +205,13 @@ def test_an_argument_that_is_the_size_of_no_dimension(broken):
     assert message == "scale.toml:9: config.features.dim: Q is not a dimension (known: N, C)"
 
 
+def test_a_length_of_a_sum_for_no_tensor(broken):
+    message = broken('reduction = "1"', 'reduction = { outptu = "1" }')
+    assert message == (
+        "scale.toml:44: accuracy.reduction: outptu is not a tensor (did you mean output?)"
+    )
+
+
 def test_an_error_contract_about_an_unknown_input(broken):
     message = broken('{ input = "N C+1" }', '{ imput = "N C+1" }')
     assert message == "scale.toml:51: errors[0].given: imput is not an input (did you mean input?)"

@@ -9,11 +9,18 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from conformance.api import grade
+    from conformance.gradients import GradientCheck, assert_gradients, check_gradients
     from conformance.records.report import Report
 
-__all__ = ["Report", "grade"]
+__all__ = ["GradientCheck", "Report", "assert_gradients", "check_gradients", "grade"]
 
-_HOMES = {"grade": "conformance.api", "Report": "conformance.records.report"}
+_HOMES = {
+    "grade": "conformance.api",
+    "check_gradients": "conformance.gradients",
+    "assert_gradients": "conformance.gradients",
+    "GradientCheck": "conformance.gradients",
+    "Report": "conformance.records.report",
+}
 
 
 def __getattr__(name: str) -> Any:

@@ -10,15 +10,21 @@ from typing import Annotated
 import typer
 from rich import box
 from rich.console import Console
+from rich.progress import track
 from rich.table import Table
 from rich.text import Text
 
 from conformance.candidates.loading import ImplementationError
+from conformance.candidates.loading import load as load_implementation
 from conformance.checks import CATALOGUE
 from conformance.oracles.oracle import OracleError
+from conformance.records.report import score
+from conformance.records.text import percent
 from conformance.reports.json_report import report_json_schema_text
+from conformance.runner.grader import Grader
 from conformance.runner.plan import plan
 from conformance.runner.settings import Settings
+from conformance.sessions.in_process import InProcessSession
 from conformance.spec.catalogue import bundled_specs, find_spec, load
 from conformance.spec.json_schema import spec_json_schema_text
 from conformance.spec.model import Argument, Misreading, Parameter, Spec
@@ -44,17 +50,45 @@ def _fail(message: str) -> typer.Exit:
 
 
 @app.command("list")
-def list_specs() -> None:
-    """List the bundled specs, one line each."""
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, expand=True)
-    for heading in ("spec", "family", "cases", "checks"):
-        table.add_column(heading, justify="left" if heading in ("spec", "family") else "right")
-    table.add_column("summary", no_wrap=True, ratio=1)  # what a narrow terminal cuts short
-    for spec in _bundled():
-        checks = len(plan(spec, _EVERYTHING))
-        header = spec.header
-        table.add_row(spec.name, header.family, str(len(spec.cases)), str(checks), header.summary)
+def list_specs(
+    grade: Annotated[
+        str,
+        typer.Option(
+            metavar="NAMES",
+            help="Grade these implementations at the strict tier, such as reference,naive,torch.",
+        ),
+    ] = "",
+) -> None:
+    """List the bundled specs, one line each; with --grade, how implementations do on them."""
+    specs = _bundled()
+    implementations = list(filter(None, grade.split(",")))
+    results = {name: _results(name, specs) for name in implementations}
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, expand=not implementations)
+    table.add_column("spec", no_wrap=True)
+    table.add_column("family", no_wrap=True)
+    for heading in ("checks", *implementations):
+        table.add_column(heading, justify="right", no_wrap=True)
+    if not implementations:
+        table.add_column("summary", no_wrap=True, ratio=1)  # what a narrow terminal cuts short
+    for spec in specs:
+        counts = [str(len(plan(spec, _EVERYTHING)))]
+        counts += [results[name][spec.name] for name in implementations]
+        summary = [] if implementations else [spec.header.summary]
+        table.add_row(spec.name, spec.header.family, *counts, *summary)
     _console().print(table)
+
+
+def _results(implementation: str, specs: list[Spec]) -> dict[str, str]:
+    """The score on each spec; a dash where the implementation does not have it."""
+    try:
+        grader = Grader(InProcessSession(load_implementation(implementation)), _EVERYTHING)
+    except ImplementationError as error:
+        raise _fail(str(error)) from None
+    found = {}
+    for spec in track(specs, f"grading {implementation}", console=_console(stderr=True)):
+        verdicts = [grader.verdict(planned) for planned in plan(spec, _EVERYTHING)]
+        found[spec.name] = percent(score(verdicts))
+    return found
 
 
 # Counted without generated cases, whose number depends on the profile.
@@ -212,7 +246,8 @@ def record(
         specs = [load(path) for path in files] if files else bundled_specs()
         for spec in specs:
             path = write_recording(spec)
-            _console().print(f"{path}: {path.stat().st_size / 1024:.0f} KiB", soft_wrap=True)
+            what = f"{path}: {path.stat().st_size / 1024:.0f} KiB" if path else "nothing to record"
+            _console().print(f"{spec.name}: {what}", soft_wrap=True)
     except SpecError as error:
         raise _fail(f"a spec cannot be used\n{error}") from None
     except (ImplementationError, OracleError) as error:

@@ -57,7 +57,7 @@ def test_check_reports_every_mistake_of_every_file(run, tmp_path, monkeypatch):
     assert result.exit_code == 1
     assert result.output.splitlines() == [
         "a.toml:31: gradients.acumulates: unknown key (did you mean accumulates?)",
-        "b.toml:22: inputs.input: E is not a dimension, argument or definition "
+        "b.toml:21: inputs.input: E is not a dimension, argument or definition "
         "(known: N, F, G, in_features, out_features, bias)",
     ]
 

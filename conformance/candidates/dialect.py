@@ -39,6 +39,9 @@ class Subject(Protocol):
     def seed(self, seed: int) -> None:
         """Seed the random generators that the layer draws from, as far as they are known."""
 
+    def handle(self, name: str) -> Any:
+        """What an optimizer of the same dialect takes for a parameter."""
+
     def get(self, name: str) -> AnyArray:
         """A parameter or buffer."""
 
@@ -61,6 +64,13 @@ class Subject(Protocol):
         """Zero the parameter gradients."""
 
 
+class ContainerSubject(Subject, Protocol):
+    """A container behind its dialect."""
+
+    def facts(self) -> Mapping[str, str]:
+        """Its length, which layers indexing gives, the order of its parameters."""
+
+
 class Dialect(Protocol):
     """An API style."""
 
@@ -71,6 +81,11 @@ class Dialect(Protocol):
 
     def build(self, factory: Factory, trial: Trial) -> Subject:
         """Construct the layer with the trial's configuration."""
+
+    def assemble(
+        self, factory: Factory, parts: Mapping[str, Subject], trial: Trial
+    ) -> ContainerSubject:
+        """Construct a container that holds layers built before."""
 
 
 def dtype_of(trial: Trial) -> np.dtype[Any]:

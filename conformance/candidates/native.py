@@ -10,10 +10,11 @@ from __future__ import annotations
 import inspect
 import random
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
+from conformance.candidates.chain import Parts
 from conformance.candidates.dialect import (
     AnyArray,
     ContractError,
@@ -23,6 +24,14 @@ from conformance.candidates.dialect import (
     as_tuple,
     dtype_of,
     given_arguments,
+)
+from conformance.candidates.native_training import (
+    NativeOptimizer,
+    NativeScheduler,
+    Rate,
+    call_method,
+    fresh_pairs,
+    pairs_over,
 )
 from conformance.records.trial import Trial
 
@@ -42,6 +51,10 @@ class NativeSubject:
         """Seed the global generators of NumPy and of the standard library."""
         np.random.seed(seed)
         random.seed(seed)
+
+    def handle(self, name: str) -> AnyArray:
+        """The parameter's own array."""
+        return self.get(name)
 
     def get(self, name: str) -> AnyArray:
         """The attribute of that name, which must be an array."""
@@ -108,7 +121,7 @@ class NativeSubject:
 
     def backward(self, cotangent: AnyArray) -> Sequence[Any]:
         """``backward(grad_output)``."""
-        result = self._method("backward")(cotangent)
+        result = call_method(self.layer, "backward", cotangent)
         names, every = self.trial.differentiable, self.trial.inputs
         if isinstance(result, tuple) and len(result) == len(every) > len(names):
             result = tuple(
@@ -118,17 +131,64 @@ class NativeSubject:
 
     def set_mode(self, mode: str) -> None:
         """``train()`` or ``eval()``."""
-        self._method(mode)()
+        call_method(self.layer, mode)
 
     def zero_grad(self) -> None:
         """``zero_grad()``."""
-        self._method("zero_grad")()
+        call_method(self.layer, "zero_grad")
 
-    def _method(self, name: str) -> Any:
-        method = getattr(self.layer, name, None)
-        if not callable(method):
-            raise ContractError(f"{self.class_name} has no method {name}()")
-        return method
+
+class NativeContainer(Parts):
+    """Drives a container; parameters and buffers are those of the layers that it was given."""
+
+    def __init__(self, container: Any, parts: Mapping[str, Subject], trial: Trial) -> None:
+        super().__init__(parts)
+        self.whole = NativeSubject(container, trial)
+        self.trial = trial
+
+    def forward(self, inputs: Sequence[AnyArray]) -> Sequence[Any]:
+        """The container's own forward."""
+        return self.whole.forward(inputs)
+
+    def backward(self, cotangent: AnyArray) -> Sequence[Any]:
+        """The container's own backward."""
+        return self.whole.backward(cotangent)
+
+    def set_mode(self, mode: str) -> None:
+        """The container's own ``train()`` or ``eval()``."""
+        self.whole.set_mode(mode)
+
+    def zero_grad(self) -> None:
+        """The container's own ``zero_grad()``."""
+        self.whole.zero_grad()
+
+    def facts(self) -> Mapping[str, str]:
+        """``len()``, ``[i]`` and the order of ``parameters()``."""
+        layers = _layers(self.parts)
+        found = [self.whole.layer[i] for i in range(-1, len(layers))]
+        wanted = [layers[-1], *layers]
+        given = call_method(self.whole.layer, "parameters")
+        arrays = list(given.values() if isinstance(given, Mapping) else given)
+        named = {name: self.get(name) for name in self.trial.parameters}
+        order = [_name_of(array, named) for array in arrays]
+        return {
+            "length": str(len(self.whole.layer)),
+            "indexing": str(all(a is b for a, b in zip(found, wanted, strict=True))),
+            "parameters": " ".join(order),
+        }
+
+
+def _layers(parts: Mapping[str, Subject]) -> list[Any]:
+    """The candidate's own objects behind some subjects."""
+    return [
+        part.whole.layer if isinstance(part, NativeContainer) else cast(NativeSubject, part).layer
+        for part in parts.values()
+    ]
+
+
+def _name_of(array: Any, named: Mapping[str, AnyArray]) -> str:
+    """The parameter that an array is (the same memory), or what it is instead."""
+    return next((name for name, own in named.items() if array is own), type(array).__name__)
 
 
 class NativeDialect:
@@ -141,16 +201,40 @@ class NativeDialect:
         return callable(factory)
 
     def build(self, factory: Factory, trial: Trial) -> Subject:
-        """Call the class with keyword arguments, and with ``dtype`` where it takes one."""
-        arguments = dict(given_arguments(trial))
-        accepted = _parameters_of(factory)
-        if accepted is not None:
-            open_ended = any(p.kind is p.VAR_KEYWORD for p in accepted.values())
-            if not open_ended:
-                _leave_out_unknown(arguments, accepted, trial)
-            if "dtype" in accepted:
-                arguments["dtype"] = dtype_of(trial)
-        return NativeSubject(factory(**arguments), trial)
+        """Call the class with keyword arguments, and ``dtype`` and ``rng`` where it takes them."""
+        return NativeSubject(factory(**_arguments(factory, trial)), trial)
+
+    def assemble(
+        self, factory: Factory, parts: Mapping[str, Subject], trial: Trial
+    ) -> NativeContainer:
+        """Call the class with the layers."""
+        return NativeContainer(factory(*_layers(parts)), parts, trial)
+
+    def build_optimizer(
+        self, factory: Factory, trial: Trial, handles: Mapping[str, Any] | None = None
+    ) -> NativeOptimizer:
+        """Call the class with (parameter, gradient) pairs first."""
+        pairs = fresh_pairs(trial) if handles is None else pairs_over(handles)
+        return NativeOptimizer(pairs, factory(list(pairs.values()), **_arguments(factory, trial)))
+
+    def build_scheduler(self, factory: Factory, trial: Trial) -> NativeScheduler:
+        """Call the class with something that has a rate first."""
+        holder = Rate(trial.lr0)
+        return NativeScheduler(holder, factory(holder, **_arguments(factory, trial)))
+
+
+def _arguments(factory: Factory, trial: Trial) -> dict[str, Any]:
+    """The keyword arguments that a constructor gets."""
+    arguments = dict(given_arguments(trial))
+    accepted = _parameters_of(factory)
+    if accepted is not None:
+        if not any(p.kind is p.VAR_KEYWORD for p in accepted.values()):
+            _leave_out_unknown(arguments, accepted, trial)
+        if "dtype" in accepted:
+            arguments["dtype"] = dtype_of(trial)
+        if "rng" in accepted:  # equal seeds must give equal verdicts
+            arguments["rng"] = trial.seed
+    return arguments
 
 
 def _leave_out_unknown(

@@ -7,8 +7,8 @@ Importing this file imports PyTorch, in one thread: small trials are several tim
 from __future__ import annotations
 
 import importlib
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -26,6 +26,7 @@ from conformance.records.trial import Trial
 
 torch.set_num_threads(1)
 
+_KINDS = (torch.nn.Module, torch.optim.Optimizer, torch.optim.lr_scheduler.LRScheduler)
 _DTYPES = {"float64": torch.float64, "float32": torch.float32}
 
 
@@ -53,6 +54,10 @@ class TorchSubject:
             )
         return self.tensors[name]
 
+    def handle(self, name: str) -> torch.Tensor:
+        """The parameter's own tensor."""
+        return self._tensor(name)
+
     def get(self, name: str) -> AnyArray:
         """A parameter or buffer."""
         array: AnyArray = self._tensor(name).detach().numpy()
@@ -72,9 +77,7 @@ class TorchSubject:
 
     def gradient(self, name: str) -> AnyArray:
         """``.grad`` of a parameter; None means zeros."""
-        tensor = self._tensor(name)
-        array: AnyArray = (torch.zeros_like(tensor) if tensor.grad is None else tensor.grad).numpy()
-        return array
+        return _gradient(self._tensor(name))
 
     def forward(self, inputs: Sequence[AnyArray]) -> Sequence[Any]:
         """Call the module on tensors that share the arrays' memory."""
@@ -106,6 +109,17 @@ class TorchSubject:
             if name in self.trial.differentiable
         ]
 
+    def facts(self) -> Mapping[str, str]:
+        """Of a container: ``len()``, ``[i]`` and the order of ``named_parameters()``."""
+        children = list(self.module.children())
+        whole: Any = self.module
+        indexed = all(whole[i] is child for i, child in enumerate(children))
+        return {
+            "length": str(len(whole)),
+            "indexing": str(indexed and whole[-1] is children[-1]),
+            "parameters": " ".join(name for name, _ in self.module.named_parameters()),
+        }
+
     def set_mode(self, mode: str) -> None:
         """``train()`` or ``eval()``."""
         self.module.train(mode == "train")
@@ -115,14 +129,67 @@ class TorchSubject:
         self.module.zero_grad()
 
 
+def _gradient(tensor: torch.Tensor) -> AnyArray:
+    array: AnyArray = (torch.zeros_like(tensor) if tensor.grad is None else tensor.grad).numpy()
+    return array
+
+
+class TorchOptimizer:
+    """Drives one ``torch.optim`` optimizer."""
+
+    def __init__(self, tensors: dict[str, torch.Tensor], optimizer: torch.optim.Optimizer) -> None:
+        self.tensors = tensors
+        self.optimizer = optimizer
+
+    def get(self, name: str) -> AnyArray:
+        """A parameter."""
+        array: AnyArray = self.tensors[name].detach().numpy()
+        return array
+
+    def gradient(self, name: str) -> AnyArray:
+        """``.grad``; None means zeros."""
+        return _gradient(self.tensors[name])
+
+    def update(self, gradients: Mapping[str, AnyArray]) -> None:
+        """Set ``.grad``, then ``step()``."""
+        for name, value in gradients.items():
+            self.tensors[name].grad = torch.from_numpy(value.copy())
+        self.optimizer.step()
+
+    def zero_grad(self) -> None:
+        """``zero_grad()``."""
+        self.optimizer.zero_grad()
+
+
+class TorchScheduler:
+    """Drives one ``torch.optim.lr_scheduler`` scheduler."""
+
+    def __init__(self, optimizer: torch.optim.Optimizer, scheduler: Any) -> None:
+        self.optimizer = optimizer
+        self.scheduler = scheduler
+
+    def advance(self) -> None:
+        """``step()``, after the optimizer's as PyTorch wants it."""
+        self.optimizer.step()
+        self.scheduler.step()
+
+    def rate(self) -> float:
+        """The rate of the only group."""
+        return float(self.optimizer.param_groups[0]["lr"])
+
+    def reported(self) -> float:
+        """``get_last_lr()``."""
+        return float(self.scheduler.get_last_lr()[0])
+
+
 class TorchModuleDialect:
     """Builds modules in the trial's dtype."""
 
     name = "torch-module"
 
     def recognises(self, factory: Any) -> bool:
-        """Any subclass of ``torch.nn.Module``."""
-        return isinstance(factory, type) and issubclass(factory, torch.nn.Module)
+        """Any module, optimizer or scheduler class of PyTorch's kind."""
+        return isinstance(factory, type) and issubclass(factory, _KINDS)
 
     def build(self, factory: Factory, trial: Trial) -> Subject:
         """Construct the module, then convert it to the dtype."""
@@ -131,6 +198,30 @@ class TorchModuleDialect:
             for name, value in given_arguments(trial).items()
         }
         return TorchSubject(factory(**arguments).to(_DTYPES[trial.dtype]), trial)
+
+    def assemble(
+        self, factory: Factory, parts: Mapping[str, Subject], trial: Trial
+    ) -> TorchSubject:
+        """Construct a container of modules."""
+        modules = [cast(TorchSubject, part).module for part in parts.values()]
+        return TorchSubject(factory(*modules), trial)
+
+    def build_optimizer(
+        self, factory: Factory, trial: Trial, handles: Mapping[str, Any] | None = None
+    ) -> TorchOptimizer:
+        """Construct the optimizer over fresh ``torch.nn.Parameter``s, or over those of modules."""
+        tensors: dict[str, torch.Tensor] = {
+            name: torch.nn.Parameter(torch.tensor(value, dtype=_DTYPES[trial.dtype]))
+            for name, value in trial.parameters.items()
+        }
+        tensors = dict(handles) if handles is not None else tensors
+        optimizer = factory(list(tensors.values()), **given_arguments(trial))
+        return TorchOptimizer(tensors, optimizer)
+
+    def build_scheduler(self, factory: Factory, trial: Trial) -> TorchScheduler:
+        """Construct the scheduler on an SGD without anything to do."""
+        optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=trial.lr0)
+        return TorchScheduler(optimizer, factory(optimizer, **given_arguments(trial)))
 
 
 class PyTorch(Implementation):

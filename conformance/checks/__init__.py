@@ -1,6 +1,15 @@
 """The catalogue of checks, one file per concern. Importing this package fills `CATALOGUE`."""
 
-from conformance.checks import differences, dropout, purity, relations, shapes, state, values
+from conformance.checks import (
+    differences,
+    dropout,
+    purity,
+    relations,
+    shapes,
+    state,
+    training,
+    values,
+)
 from conformance.checks.check import CATALOGUE, GROUPS, Check
 from conformance.checks.errors import ERROR_CONTRACT
 from conformance.checks.evidence import Evidence, Memory, NoOracle, Stopped
@@ -23,5 +32,6 @@ __all__ = [
     "relations",
     "shapes",
     "state",
+    "training",
     "values",
 ]

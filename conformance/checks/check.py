@@ -9,12 +9,14 @@ from dataclasses import dataclass
 from conformance.checks.evidence import Evidence
 from conformance.records.verdict import Finding, Tier
 from conformance.spec.binding import BoundCase
+from conformance.spec.model import Kind
 
 Group = str
 
 # The columns of the report, in order.
 GROUPS: tuple[Group, ...] = (
     "shape",
+    "steps",
     "forward",
     "gradients",
     "differences",
@@ -23,6 +25,8 @@ GROUPS: tuple[Group, ...] = (
     "relations",
     "errors",
 )
+
+LAYERS: tuple[Kind, ...] = ("layer", "loss", "container")
 
 Judge = Callable[[Evidence], Iterator[Finding]]
 Targets = Callable[[BoundCase, str | None], Iterable[str]]
@@ -35,7 +39,7 @@ class Check:
     `name` is the check's id; ``{tensor}`` in it stands for each of its targets. `targets` gives the
     tensors that a case offers (``""`` for a check of the whole case; nothing: it does not apply).
     `requires` names checks that must have passed, on the same case, for this one to make sense.
-    `generated` says whether it takes part in generated cases.
+    `generated` says whether it takes part in generated cases; `kinds` which specs it is for.
     """
 
     name: str
@@ -46,6 +50,7 @@ class Check:
     requires: tuple[str, ...] = ()
     dtypes: tuple[str, ...] = ("float64",)
     generated: bool = False
+    kinds: tuple[Kind, ...] = LAYERS
 
     @property
     def documentation(self) -> str:
@@ -67,7 +72,7 @@ def whole_case(bound: BoundCase, mode: str | None) -> Iterable[str]:
 
 def deterministic_case(bound: BoundCase, mode: str | None) -> Iterable[str]:
     """The check looks at the case as a whole, where the output is not random."""
-    return () if bound.spec.is_random(mode) else ("",)
+    return () if bound.is_random(mode) else ("",)
 
 
 def check(
@@ -79,12 +84,15 @@ def check(
     requires: tuple[str, ...] = (),
     dtypes: tuple[str, ...] = ("float64",),
     generated: bool = False,
+    kinds: tuple[Kind, ...] = LAYERS,
 ) -> Callable[[Judge], Judge]:
     """Put a judging function into the catalogue."""
     assert group in GROUPS
 
     def register(judge: Judge) -> Judge:
-        CATALOGUE.append(Check(name, group, tier, judge, targets, requires, dtypes, generated))
+        CATALOGUE.append(
+            Check(name, group, tier, judge, targets, requires, dtypes, generated, kinds)
+        )
         return judge
 
     return register

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from conformance.checks.check import check
 from conformance.checks.evidence import Evidence
 from conformance.checks.values import at_kink, owed_gradients
-from conformance.generation.drawing import choose, draw
+from conformance.generation.drawing import EDGED, choose, draw
 from conformance.numerics.comparison import compare
 from conformance.numerics.finite_differences import OFFSETS, Derivative, derivative
 from conformance.records.verdict import Finding
@@ -25,8 +25,9 @@ Array = NDArray[Any]
 
 
 def differentiable_tensors(bound: BoundCase, mode: str | None) -> Iterable[str]:
-    """Tensors with an owed gradient, in cases that stay clear of kinks and are not empty."""
-    if at_kink(bound) or 0 in next(iter(bound.outputs().values())):
+    """Tensors with an owed gradient, in cases clear of kinks and edges that are not empty."""
+    at_edge = any(bound.input(name).values in EDGED for name in bound.spec.inputs)
+    if at_edge or at_kink(bound) or 0 in next(iter(bound.outputs().values())):
         return []
     shapes = {**bound.inputs(), **bound.parameters()}
     return [name for name in owed_gradients(bound, mode) if 0 not in shapes[name]]
@@ -101,16 +102,24 @@ def _derivatives(evidence: Evidence, base: Array, steps: list[Array]) -> list[De
     outputs = evidence.outputs(trial, len(variations) + 1)
     cotangent = programs.cotangent
     name = next(iter(outputs[0]))
-    # math.fsum: the sum itself must not add noise to differences of nearly equal values.
-    values = [math.fsum((cotangent * output[name]).ravel()) for output in outputs]
+    values = [_sum(cotangent * output[name]) for output in outputs]
     record = evidence.step(programs.single(), 1)
     magnitude = float(np.abs(cotangent * outputs[0][name]).sum())
     arrays = {**programs.inputs(), **programs.parameters}
     for other, value in {**record.input_gradients, **record.parameter_gradients}.items():
-        magnitude += float(np.abs(arrays[other] * value).sum())
+        if value.shape == arrays[other].shape:  # another check speaks of one that has not
+            magnitude += float(np.abs(arrays[other] * value).sum())
     return [
         derivative(np.array(values[1 + 4 * i : 5 + 4 * i]), magnitude) for i in range(len(steps))
     ]
+
+
+def _sum(terms: Array) -> float:
+    """A sum that adds no noise to differences of nearly equal values; nan where it has no value."""
+    try:
+        return math.fsum(terms.ravel())
+    except (OverflowError, ValueError):  # too large, or infinities of both signs
+        return math.nan
 
 
 def _unit(shape: tuple[int, ...], flat: int) -> Array:

@@ -15,12 +15,12 @@ from conformance.numerics.comparison import compare
 from conformance.numerics.tolerance import UNIT_ROUNDOFF, largest
 from conformance.records.verdict import Finding
 from conformance.spec.binding import BoundCase
-from conformance.spec.expressions import parse_expression
 from conformance.spec.model import Property, Relation
 
 Array = NDArray[Any]
 
 SHIFT = 8.0  # a power of two: adding it to drawn values is exact
+TAIL = 4.0  # a power of two: the remainder of drawn values is exact
 
 
 def declared(bound: BoundCase, mode: str | None, relation: Relation) -> Property | None:
@@ -41,17 +41,18 @@ def relation_check(
     """A check that applies where the spec declares `relation`."""
 
     def targets(bound: BoundCase, mode: str | None) -> Iterable[str]:
-        empty = 0 in bound.shape(bound.spec.input(next(iter(bound.spec.inputs))).shape)
+        empty = 0 in next(iter(bound.inputs().values()))
         return [""] if not empty and declared(bound, mode, relation) else []
 
     return check(relation, group="relations", tier="full", targets=targets, requires=("shape",))
 
 
-def _axis(evidence: Evidence, relation: Relation) -> int:
+def _axis(evidence: Evidence, relation: Relation) -> Any:
+    """The axis that the property speaks of; a tuple where a sum goes over several."""
     entry = declared(evidence.bound, evidence.mode, relation)
     assert entry is not None
     assert entry.axis is not None
-    return int(parse_expression(entry.axis)(evidence.bound.bindings))
+    return evidence.bound.value(entry.axis)
 
 
 def _first(evidence: Evidence) -> tuple[str, Array]:
@@ -137,6 +138,45 @@ def positively_homogeneous(evidence: Evidence) -> Iterator[Finding]:
     yield from _compare(evidence, doubled, 2 * plain, "wanted: 2 f(x), got: f(2x)", 0.0)
 
 
+@relation_check("logarithmic")
+def logarithmic(evidence: Evidence) -> Iterator[Finding]:
+    """f(x) + f(x/4) = 2 f(x/2): each halving adds the same; an epsilon inside the log shows."""
+    _, x = _first(evidence)
+    plain, half, quarter = _outputs(evidence, "logarithmic", x, x / 2, x / 4)
+    yield from _compare(
+        evidence,
+        plain + quarter,
+        2 * half,
+        "got: f(x) + f(x/4), wanted: 2 f(x/2)",
+        largest(plain) + largest(quarter) + 2 * largest(half),
+    )
+
+
+@relation_check("odd")
+def odd(evidence: Evidence) -> Iterator[Finding]:
+    """f(-x) = -f(x)."""
+    _, x = _first(evidence)
+    plain, reflected = _outputs(evidence, "odd", x, -x)
+    yield from _compare(evidence, reflected, -plain, "wanted: -f(x), got: f(-x)", largest(plain))
+
+
+@relation_check("reflection_sums_to_one")
+def reflection_sums_to_one(evidence: Evidence) -> Iterator[Finding]:
+    """f(x) + f(-x) = 1."""
+    _, x = _first(evidence)
+    plain, reflected = _outputs(evidence, "reflection_sums_to_one", x, -x)
+    yield from _compare(evidence, plain + reflected, np.ones_like(x), "got: f(x) + f(-x)", 1.0)
+
+
+@relation_check("reflection_differs_by_input")
+def reflection_differs_by_input(evidence: Evidence) -> Iterator[Finding]:
+    """f(x) - f(-x) = x, for x between -4 and 4: further out a layer may cut off its tail."""
+    x = np.fmod(_first(evidence)[1], TAIL)
+    plain, reflected = _outputs(evidence, "reflection_differs_by_input", x, -x)
+    note = "got: f(x) - f(-x), wanted: x"
+    yield from _compare(evidence, plain - reflected, x, note, largest(plain) + largest(x))
+
+
 @relation_check("rows_sum_to_one")
 def rows_sum_to_one(evidence: Evidence) -> Iterator[Finding]:
     """The outputs along the axis are probabilities: not negative, with sum one."""
@@ -147,13 +187,25 @@ def rows_sum_to_one(evidence: Evidence) -> Iterator[Finding]:
         yield Finding(next(iter(evidence.bound.spec.outputs)), "wrong", "a probability is negative")
 
 
+@relation_check("exp_rows_sum_to_one")
+def exp_rows_sum_to_one(evidence: Evidence) -> Iterator[Finding]:
+    """The outputs along the axis are logarithms of probabilities: their exponentials sum to one."""
+    _, x = _first(evidence)
+    (got,) = _outputs(evidence, "exp_rows_sum_to_one", x)
+    sums = np.exp(got).sum(axis=_axis(evidence, "exp_rows_sum_to_one"))
+    note = "got: sums of exp(output) along the axis"
+    # A logarithm is rounded at the size of the scores, and so is its exponential, relatively.
+    yield from _compare(evidence, sums, np.ones_like(sums), note, 1 + largest(x))
+
+
 @relation_check("gradient_sums_to_zero")
 def gradient_sums_to_zero(evidence: Evidence) -> Iterator[Finding]:
     """The input gradient sums to zero along the axis, because a shift along it changes nothing."""
-    name, _ = _first(evidence)
+    name, x = _first(evidence)
     gradient = evidence.step(evidence.programs.single(), 1).input_gradients[name]
     sums = gradient.sum(axis=_axis(evidence, "gradient_sums_to_zero"))
-    scale = largest(gradient) + largest(evidence.programs.cotangent)
+    # Probabilities may come from logarithms, which are rounded at the size of the scores.
+    scale = (largest(gradient) + largest(evidence.programs.cotangent)) * (1 + largest(x))
     allowed = 64 * UNIT_ROUNDOFF["float64"] * scale
     if finding := compare(
         f"grad_{name}", sums, np.zeros_like(sums), allowed, ("got: sums along the axis",)

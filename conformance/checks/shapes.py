@@ -60,8 +60,8 @@ def starting_values(bound: BoundCase, mode: str | None) -> list[str]:
     """Parameters and buffers whose initial value the spec states; asked in the first mode only."""
     first = bound.modes()[0]
     existing = [*bound.parameters(), *bound.buffers()]
-    tables = {**bound.spec.parameters, **bound.spec.buffers}
-    return [""] if mode == first and any(tables[name].init for name in existing) else []
+    stated = any(bound.rule(name).init for name in existing)
+    return [""] if mode == first and stated else []
 
 
 @check("initial", group="state", tier="full", targets=starting_values, requires=("shape",))
@@ -70,9 +70,8 @@ def initial(evidence: Evidence) -> Iterator[Finding]:
     observation = evidence.observe(evidence.programs.single())
     if observation.trouble is not None and not observation.steps:
         raise Stopped(observation.trouble)
-    tables = {**evidence.bound.spec.parameters, **evidence.bound.spec.buffers}
     for name, value in observation.initial.items():
-        stated = tables[name].init
+        stated = evidence.bound.rule(name).init
         if stated is None:
             continue
         wanted = 1.0 if stated == "ones" else 0.0

@@ -49,12 +49,12 @@ def modes(evidence: Evidence) -> Iterator[Finding]:
     The sequence is this mode, the other, this one again. Forwards in a random mode are judged by
     the checks of that randomness instead.
     """
-    trial, spec = evidence.programs.mode_switches(), evidence.bound.spec
+    trial = evidence.programs.mode_switches()
     assert evidence.mode is not None
     other = "eval" if evidence.mode == "train" else "train"
     for number, mode in ((0, evidence.mode), (2, other), (4, evidence.mode)):
         record = evidence.step(trial, number)
-        if spec.is_random(mode):
+        if evidence.bound.is_random(mode):
             continue
         expected = evidence.expected(trial, number)
         for name, got in record.outputs.items():
@@ -64,7 +64,7 @@ def modes(evidence: Evidence) -> Iterator[Finding]:
 
 def accumulating(bound: BoundCase, mode: str | None) -> Iterable[str]:
     """Cases with parameters, where the spec says that gradients add up."""
-    applies = bound.spec.gradients.accumulates and not bound.spec.is_random(mode)
+    applies = bound.spec.gradients.accumulates and not bound.is_random(mode)
     return [""] if applies and bound.parameters() else []
 
 
@@ -120,3 +120,47 @@ def zeroing(evidence: Evidence) -> Iterator[Finding]:
 def _noise(array: Floats) -> float:
     """What repeating the same sums in another order may change."""
     return 64 * UNIT_ROUNDOFF["float64"] * largest(array)
+
+
+def with_updates(bound: BoundCase, mode: str | None) -> Iterable[str]:
+    """Cases with buffers, where the output is not random."""
+    return [""] if bound.buffers() and not bound.is_random(mode) else []
+
+
+@check(
+    "buffers_kept", group="state", tier="full", targets=with_updates, requires=("shape", "backward")
+)
+def buffers_kept(evidence: Evidence) -> Iterator[Finding]:
+    """Backward leaves buffers alone: it does not run the forward again."""
+    trial = evidence.programs.single()
+    before, after = evidence.step(trial, 0).buffers, evidence.step(trial, 1).buffers
+    for name, value in before.items():
+        if not np.array_equal(value, after[name], equal_nan=True):
+            yield evidence.contract(name, f"backward changes {name}")
+
+
+def first_mode(bound: BoundCase, mode: str | None) -> Iterable[str]:
+    """Containers, asked in their first mode only."""
+    return [""] if mode == bound.modes()[0] else []
+
+
+@check("contents", group="state", tier="full", targets=first_mode, kinds=("container",))
+def contents(evidence: Evidence) -> Iterator[Finding]:
+    """``len``, indexing (from both ends) and ``parameters()`` show the layers in their order."""
+    trial = evidence.programs.inspected()
+    facts = evidence.step(trial, 0).facts
+    layers = len(evidence.bound.parts)
+    wanted = {
+        "length": str(layers),
+        "indexing": "True",
+        "parameters": " ".join(evidence.bound.parameters()),
+    }
+    words = {
+        "length": f"len() is {facts['length']}, but should be {layers}",
+        "indexing": "indexing does not return the layers that were put in",
+        "parameters": f"parameters() gives {facts['parameters'] or 'nothing'}, "
+        f"but should give {wanted['parameters'] or 'nothing'}",
+    }
+    for fact, value in wanted.items():
+        if facts[fact] != value:
+            yield evidence.contract("", words[fact])

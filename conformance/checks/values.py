@@ -14,14 +14,12 @@ from conformance.spec.binding import BoundCase
 
 def owed_gradients(bound: BoundCase, mode: str | None) -> Iterable[str]:
     """The tensors whose gradient is owed, where the output is not random."""
-    return () if bound.spec.is_random(mode) else bound.gradients()
+    return () if bound.is_random(mode) else bound.gradients()
 
 
 def at_kink(bound: BoundCase) -> bool:
     """Whether the case draws values that may lie on a kink of the layer."""
-    drawn = {
-        bound.case.values.get(name, bound.spec.input(name).values) for name in bound.spec.inputs
-    }
+    drawn = {bound.input(name).values for name in bound.spec.inputs}
     return not bound.spec.gradients.smooth and bool(drawn & KINKED)
 
 

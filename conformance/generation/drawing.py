@@ -3,7 +3,7 @@
 NumPy's distributions may change between versions, which would make recordings stale. Here a key is
 expanded by SHAKE-256 into 16-bit integers and only integer arithmetic follows. All values are
 multiples of 2^-15 below 2^11, so float32 holds them exactly, and small steps from them are exact in
-float64.
+float64. (Confident probabilities are powers of two instead, some of them tiny.)
 """
 
 from __future__ import annotations
@@ -23,6 +23,9 @@ Floats = NDArray[Any]
 # Values that may lie on a kink of a piecewise smooth layer.
 KINKED: frozenset[Values] = frozenset({"normal", "zeros", "steps"})
 
+# Values so close to the edge of a domain that finite differences would step over it.
+EDGED: frozenset[Values] = frozenset({"confident"})
+
 
 def integers(key: str, count: int) -> NDArray[np.uint16]:
     """`count` uniform 16-bit integers."""
@@ -30,9 +33,14 @@ def integers(key: str, count: int) -> NDArray[np.uint16]:
     return np.frombuffer(digest, dtype="<u2").astype(np.uint16)
 
 
-def draw(values: Values, shape: tuple[int, ...], key: str) -> Floats:
-    """An array of the given kind and shape."""
+def draw(values: Values, shape: tuple[int, ...], key: str, axis: int | None = None) -> Floats:
+    """An array of the given kind and shape; distributions lie along `axis` (None: the last)."""
     size = math.prod(shape)
+    if values in _ROWS:
+        axis = len(shape) - 1 if axis is None else axis
+        others = (*shape[:axis], *shape[axis + 1 :])
+        rows = _ROWS[values](key, math.prod(others), shape[axis])
+        return _along(rows.reshape(*others, shape[axis]), axis)
     return _KINDS[values](key, size).reshape(shape)
 
 
@@ -40,6 +48,16 @@ def class_indices(shape: tuple[int, ...], classes: int, key: str) -> NDArray[np.
     """Class indices 0 … classes-1, nearly uniform."""
     size = math.prod(shape)
     return (integers(key, size).astype(np.int64) % classes).reshape(shape)
+
+
+def one_hot(indices: NDArray[Any], classes: int, axis: int) -> Floats:
+    """Class indices as rows along `axis`: a 1 at the class, zeros elsewhere."""
+    return _along((indices[..., np.newaxis] == np.arange(classes)).astype(np.float64), axis)
+
+
+def _along(rows: Floats, axis: int) -> Floats:
+    """Move the last axis to `axis`."""
+    return np.ascontiguousarray(np.moveaxis(rows, -1, axis))
 
 
 def permutation(key: str, size: int) -> NDArray[np.intp]:
@@ -72,6 +90,33 @@ def _distinct(key: str, size: int) -> Floats:
     """A shuffled arithmetic grid around zero: no two values closer than 1/8."""
     return (permutation(key, size) - size // 2) / 8.0 + 1 / 16
 
+
+def _probabilities(key: str, rows: int, classes: int) -> Floats:
+    """Rows that sum to exactly one, each probability a multiple of 2^-15 above 1 / (5 classes)."""
+    drawn = integers(key, rows * classes).reshape(rows, classes).astype(np.int64) + 1
+    least = 2**15 // (4 * classes) if classes else 0
+    shares = least + drawn * (2**15 - least * classes) // drawn.sum(axis=1, keepdims=True)
+    shares[:, :1] += 2**15 - shares.sum(axis=1, keepdims=True)  # what rounding down left over
+    values: Floats = shares / 2.0**15
+    return values
+
+
+def _confident(key: str, rows: int, classes: int) -> Floats:
+    """Rows in which one class has nearly everything, and the others 2^-8 … 2^-62.
+
+    The large one is a multiple of 2^-24, as float32 needs it: below that the sum may exceed one.
+    """
+    drawn = integers(key, rows * (classes + 1)).reshape(rows, classes + 1).astype(np.int64)
+    sure = one_hot(drawn[:, 0] % max(classes, 1), classes, axis=1) == 1
+    exponents = 8 + drawn[:, 1:] % 55
+    others = np.where(sure, 0, 2**24 >> exponents).sum(axis=1, keepdims=True)
+    return np.where(sure, (2**24 - others) / 2.0**24, 1 / (np.int64(1) << exponents))
+
+
+_ROWS: dict[Values, Callable[[str, int, int], Floats]] = {
+    "probabilities": _probabilities,
+    "confident": _confident,
+}
 
 _KINDS: dict[Values, Callable[[str, int], Floats]] = {
     "normal": _normal,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -11,19 +12,25 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from conformance.generation.drawing import class_indices, draw
+from conformance.generation.data import load_data
+from conformance.generation.drawing import class_indices, draw, one_hot, permutation
 from conformance.records.trial import (
+    Advance,
     Backward,
     ConfigValue,
     Forward,
+    Inspect,
+    Predict,
     Restore,
     SetMode,
     Step,
+    Train,
     Trial,
+    Update,
     ZeroGrad,
 )
-from conformance.spec.binding import DRAWN, BoundCase
-from conformance.spec.model import GENERATED, Parameter, Values
+from conformance.spec.binding import DRAWN, BoundCase, bind_entry
+from conformance.spec.model import GENERATED, Parameter, Tensor
 
 Arrays = dict[str, NDArray[Any]]
 
@@ -45,7 +52,9 @@ class Programs:
     @cached_property
     def identity(self) -> str:
         """What the drawn values depend on, beside the tensor."""
-        key = f"{self.seed}/{self.bound.spec.name}/{self.bound.id}"
+        # Nets start from the same values whatever the seed: what they compute is in recordings.
+        seed = 0 if self.bound.spec.net is not None else self.seed
+        key = f"{seed}/{self.bound.spec.name}/{self.bound.id}"
         if self.bound.id == GENERATED:  # one id, many configurations
             key += json.dumps([self.bound.case.config, self.bound.case.dims], sort_keys=True)
         return key
@@ -71,39 +80,50 @@ class Programs:
     @cached_property
     def parameters(self) -> Arrays:
         """Values for the parameters that exist in this case."""
-        return self._drawn(self.bound.spec.parameters, self.bound.parameters())
+        return self._drawn(self.bound.parameters())
 
     @cached_property
     def buffers(self) -> Arrays:
         """Values for the buffers that exist in this case."""
-        return self._drawn(self.bound.spec.buffers, self.bound.buffers())
+        return self._drawn(self.bound.buffers())
 
-    def _drawn(self, table: Mapping[str, Parameter], shapes: Mapping[str, Any]) -> Arrays:
-        return {
-            name: draw(self.values(name, table[name].values), shape, f"{self.identity}/{name}")
-            for name, shape in shapes.items()
-        }
-
-    def values(self, name: str, usual: Values) -> Values:
-        """How a tensor is drawn in this case."""
-        return self.bound.case.values.get(name, usual)
+    def _drawn(self, shapes: Mapping[str, tuple[int, ...]]) -> Arrays:
+        drawn: Arrays = {}
+        for name, shape in shapes.items():
+            rule = self.bound.rule(name)
+            values = self.bound.case.values.get(name, rule.values)
+            drawn[name] = draw(values, shape, f"{self.identity}/{name}")
+            if self.bound.spec.net is not None and name in self.bound.parameters():
+                drawn[name] = _starting_value(drawn[name], rule)
+        return drawn
 
     def inputs(self, which: int = 0) -> Arrays:
         """The first, second, … set of inputs."""
-        spec, drawn = self.bound.spec, {}
+        drawn: Arrays = {}
         for name, shape in self.bound.inputs().items():
-            tensor, key = spec.input(name), f"{self.identity}/{name}/{which}"
+            tensor, key = self.bound.input(name), f"{self.identity}/{name}/{which}"
+            axis = self.bound.class_axis(name)
             if tensor.type == "class index":
                 assert tensor.below is not None
-                classes = self.bound.bindings[tensor.below]
-                drawn[name] = class_indices(shape, classes, key)
-                if tensor.ignored is not None and tensor.ignored in self.bound.case.config:
-                    _ignore_some(
-                        drawn[name].reshape(-1), self.bound.config[tensor.ignored], classes
-                    )
+                drawn[name] = self._classes(tensor, shape, self.bound.bindings[tensor.below], key)
+            elif tensor.type == "one-hot":
+                assert axis is not None
+                rows = (*shape[:axis], *shape[axis + 1 :])
+                drawn[name] = one_hot(
+                    self._classes(tensor, rows, shape[axis], key), shape[axis], axis
+                )
             else:
-                drawn[name] = draw(self.values(name, tensor.values), shape, key)
+                drawn[name] = draw(tensor.values, shape, key, axis)
         return drawn
+
+    def _classes(
+        self, tensor: Tensor, shape: tuple[int, ...], classes: int, key: str
+    ) -> NDArray[np.int64]:
+        """Class indices, some of them ignored where the case says which ones are."""
+        indices = class_indices(shape, classes, key)
+        if tensor.ignored is not None and tensor.ignored in self.bound.case.config:
+            _ignore_some(indices.reshape(-1), self.bound.config[tensor.ignored], classes)
+        return indices
 
     @cached_property
     def cotangent(self) -> NDArray[np.float64]:
@@ -116,7 +136,7 @@ class Programs:
     def trial(self, program: str, *steps: Step) -> Trial:
         """A trial of this case: switch to the mode, then take the steps."""
         spec = self.bound.spec
-        first: tuple[Step, ...] = () if self.mode is None else (SetMode(self.mode),)
+        first: tuple[Step, ...] = (SetMode(self.mode),) if self.mode in spec.modes else ()
         return Trial(
             layer=spec.name,
             kind=spec.kind,
@@ -126,19 +146,22 @@ class Programs:
             buffers=self.buffers,
             inputs=tuple(spec.inputs),
             outputs=tuple(spec.outputs),
-            differentiable=tuple(n for n in spec.inputs if spec.input(n).differentiable),
+            differentiable=tuple(n for n in spec.inputs if self.bound.input(n).differentiable),
+            labels=tuple(n for n in spec.inputs if self.bound.input(n).type != "float"),
             modes=tuple(spec.modes),
             steps=(*first, *steps),
-            seed=self.seed,
+            seed=0 if spec.net is not None else self.seed,
+            lr0=0.0 if spec.scheduler is None else spec.scheduler.lr0,
             at_default=self.bound.at_default(),
             required=tuple(n for n, argument in spec.config.items() if argument.required),
             torch=spec.header.torch,
+            parts=self.parts(),
         )
 
     @property
     def start(self) -> int:
         """The index of the first step after the switch of mode."""
-        return 0 if self.mode is None else 1
+        return 1 if self.mode in self.bound.spec.modes else 0
 
     def single(self) -> Trial:
         """Forward, backward."""
@@ -170,6 +193,74 @@ class Programs:
             Forward(self.inputs()),
         )
 
+    def trajectory(self) -> Trial:
+        """An optimizer's steps on the problem of this mode, with gradients zeroed in between."""
+        assert self.bound.spec.trajectory is not None
+        shapes = self.bound.parameters()
+        steps: list[Step] = []
+        for number in range(self.bound.spec.trajectory.steps):
+            if self.mode == "quadratic":
+                bowl = {
+                    n: draw("positive", s, f"{self.identity}/bowl/{n}") for n, s in shapes.items()
+                }
+                steps.append(Update(curvatures=bowl))
+            else:
+                drawn = {
+                    n: draw("nonzero", s, f"{self.identity}/gradient/{n}/{number}")
+                    for n, s in shapes.items()
+                }
+                steps.append(Update(gradients=drawn))
+            steps.append(ZeroGrad())
+        return self.trial("trajectory", *steps)
+
+    def schedule(self) -> Trial:
+        """A scheduler's rate before the first step and after each."""
+        assert self.bound.spec.scheduler is not None
+        return self.trial("schedule", Advance(0), *[Advance()] * self.bound.spec.scheduler.steps)
+
+    def inspected(self) -> Trial:
+        """A look at a container."""
+        return self.trial("inspected", Inspect())
+
+    def parts(self) -> dict[str, Trial]:
+        """What a container or net is made of; a net also has a "loss" and an "optimizer"."""
+        bound = dict(self.bound.parts)
+        if self.bound.spec.net is not None:
+            bound["loss"] = bind_entry(self.bound.spec.net.loss, self.bound.spec)
+            bound["optimizer"] = bind_entry(self.bound.spec.net.optimizer, self.bound.spec)
+        return {name: Programs(part, None, self.seed).trial("part") for name, part in bound.items()}
+
+    def training(self) -> Trial:
+        """A net's steps on its data, in order and again from the start; then the rows held back.
+
+        Parameters are shown after the first step and the last: each of them at every step would
+        fill the recordings.
+        """
+        net = self.bound.spec.net
+        assert net is not None
+        data = load_data(net.data)
+        order = permutation(f"{net.data}/order", len(data.targets))
+        held, rows = order[: net.held_back], order[net.held_back :]
+        x = data.inputs.reshape(-1, *net.image) if net.image else data.inputs
+        steps: list[Step] = [SetMode(net.mode)]
+        for number in range(net.steps):
+            batch = np.take(
+                rows, np.arange(number * net.batch, (number + 1) * net.batch), mode="wrap"
+            )
+            show = number in (0, net.steps - 1)
+            steps.append(Train(x[batch], data.targets[batch], show))
+        if net.held_back:
+            steps += [SetMode("eval"), Predict(x[held])]
+        return self.trial("training", *steps)
+
+    def held_back(self) -> NDArray[np.int64]:
+        """The classes of the rows held back."""
+        net = self.bound.spec.net
+        assert net is not None
+        data = load_data(net.data)
+        order = permutation(f"{net.data}/order", len(data.targets))
+        return data.targets[order[: net.held_back]]
+
     def varied(self, program: str, tensor: str, variations: list[NDArray[Any]]) -> Trial:
         """One forward for each variation of an input or parameter, all from the same state."""
         steps: list[Step] = []
@@ -190,3 +281,12 @@ def _ignore_some(targets: NDArray[Any], ignored: int, classes: int) -> None:
     targets[3::4] = ignored
     if targets.size and (targets == ignored).all():
         targets[0] = (ignored + 1) % classes
+
+
+def _starting_value(drawn: NDArray[Any], rule: Parameter) -> NDArray[Any]:
+    """What a net starts from: scaled weights, and the rest as its spec says, or zero."""
+    if drawn.ndim < 2:
+        return np.ones_like(drawn) if rule.init == "ones" else np.zeros_like(drawn)
+    fan_in = math.prod(drawn.shape[1:])
+    # A power of two keeps the values exact in float32.
+    return drawn * 2.0 ** -round(math.log2(math.sqrt(fan_in)) + 0.5)

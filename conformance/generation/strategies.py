@@ -29,7 +29,8 @@ def _cases(draw: DrawFn, spec: Spec) -> BoundCase | None:
     try:
         bound = bind(spec, Case(id=GENERATED, dims=dims, config=config))
         # A case whose shapes have no value (a kernel larger than its input) is not legal either.
-        return None if bound.violated(None) or not (bound.inputs() and bound.outputs()) else bound
+        bound.inputs(), bound.outputs()
+        return None if bound.violated(None) else bound
     except ExpressionError:
         return None
 

@@ -33,7 +33,7 @@ def compare(
     got, wanted = got.astype(np.float64), wanted.astype(np.float64)
     allowed = np.broadcast_to(np.asarray(allowed, dtype=np.float64), wanted.shape)
     error = _distance(got, wanted)
-    bad = error > allowed
+    bad = ~(error <= allowed)  # an allowance of NaN allows nothing
     if not bad.any():
         return None
     ratios = np.full(error.shape, np.inf)

@@ -13,6 +13,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 from numpy.typing import NDArray
 
 from conformance.numerics.tolerance import UNIT_ROUNDOFF
@@ -38,8 +39,9 @@ def derivative(values: Floats, magnitude: float) -> Derivative:
     `magnitude` is F: the sum of |v_i f_i| and of |x_j g_j|, because inputs that cancel inside f
     (a mean of 1000 under a variance of 1) are rounded at their own size, not at the size of f.
     """
-    wide = (values[0] - values[1]) / (2 * STEP)
-    narrow = (values[2] - values[3]) / STEP
-    truncation = abs(wide - narrow)
-    rounding = UNIT_ROUNDOFF["float64"] * magnitude / (STEP / 2)
-    return Derivative((4 * narrow - wide) / 3, SAFETY * float(truncation + rounding))
+    with np.errstate(invalid="ignore"):  # inf - inf: there is no derivative, and NaN says so
+        wide = (values[0] - values[1]) / (2 * STEP)
+        narrow = (values[2] - values[3]) / STEP
+        truncation = abs(wide - narrow)
+        rounding = UNIT_ROUNDOFF["float64"] * magnitude / (STEP / 2)
+        return Derivative((4 * narrow - wide) / 3, SAFETY * float(truncation + rounding))

@@ -1,114 +1,139 @@
 """Recorded expectations: what PyTorch gave for every named case, one compressed file per spec.
 
-A file holds three arrays: ``numbers`` (float64: what each trial was given, then the expected
-values), ``bounds`` (float32: the allowed errors in units of u), and ``index`` (JSON: which stretch
-belongs to what, PyTorch's version, its float32 error per tensor). No pickle.
+A file holds three arrays: ``numbers`` (float64: the expected values), ``bounds`` (float32: the
+allowed errors in units of u), and ``index`` (JSON: which stretch belongs to what, a fingerprint of
+each trial, PyTorch's version, its float32 error per tensor). No pickle.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
 import math
+import os
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
+from numpy.lib.npyio import NpzFile
 from numpy.typing import NDArray
+from pydantic import NonNegativeInt
 
 from conformance.numerics.tolerance import Expected
 from conformance.oracles.oracle import Expectation, OracleError
-from conformance.records.trial import Backward, Forward, Trial
+from conformance.records.json import from_data, to_data, to_json
+from conformance.records.numbers import Number
+from conformance.records.trial import Trial
 from conformance.spec.binding import BoundCase
 from conformance.spec.catalogue import recording_path
 
-FORMAT = 1
+FORMAT = 2
 
 
-def given_arrays(trial: Trial) -> list[tuple[str, NDArray[Any]]]:
-    """Every array that a trial hands to the layer, by a name that says where it stands."""
-    named: list[tuple[str, NDArray[Any]]] = []
-    for table in (trial.config, trial.parameters, trial.buffers):
-        named += [(name, v) for name, v in table.items() if isinstance(v, np.ndarray)]
-    for i, step in enumerate(trial.steps):
-        match step:
-            case Forward(inputs=inputs):
-                named += [(f"{i}.{name}", array) for name, array in inputs.items()]
-            case Backward(cotangent=cotangent):
-                named.append((f"{i}.grad_output", cotangent))
-            case _:
-                pass
-    return named
+def fingerprint(trial: Trial) -> str:
+    """The same for two trials that differ in nothing, or in their dtype alone."""
+    data = to_data(replace(trial, dtype="float64"))
+    return hashlib.sha256(json.dumps(data, sort_keys=True).encode()).hexdigest()
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A tensor in the index."""
+
+    name: str
+    shape: tuple[NonNegativeInt, ...]
+    float32_error: Number
+    exact: bool
+
+
+@dataclass(frozen=True)
+class Index:
+    """What the numbers of a file are: in order, the tensors of each step of each trial."""
+
+    format: int
+    torch: str
+    trials: Mapping[str, tuple[tuple[Entry, ...], ...]]
+    fingerprints: Mapping[str, str]
 
 
 @dataclass
 class Recording:
-    """The recorded trials of one spec, with the arrays each was given."""
+    """The recorded trials of one spec: what came out, and the fingerprint of what went in."""
 
     torch_version: str
-    given: dict[str, list[tuple[str, NDArray[Any]]]] = field(default_factory=dict)
     expected: dict[str, tuple[Mapping[str, Expected], ...]] = field(default_factory=dict)
+    fingerprints: dict[str, str] = field(default_factory=dict)
 
     def add(self, trial: Trial, steps: tuple[Mapping[str, Expected], ...]) -> None:
         """Record a trial."""
-        self.given[trial.key] = given_arrays(trial)
         self.expected[trial.key] = steps
+        self.fingerprints[trial.key] = fingerprint(trial)
 
     def save(self, path: Path) -> None:
-        """Write the file; the bytes depend on the content alone."""
-        numbers: list[NDArray[Any]] = []
-        bounds: list[NDArray[Any]] = []
-        trials: dict[str, Any] = {}
-        for key, steps in self.expected.items():
-            numbers += [array.astype(np.float64).ravel() for _, array in self.given[key]]
-            for step in steps:
-                numbers += [expected.value.ravel() for expected in step.values()]
-                bounds += [
-                    _rounded_up(expected.bound) for expected in step.values() if not expected.exact
-                ]
-            trials[key] = {
-                "given": [[name, list(array.shape)] for name, array in self.given[key]],
-                "steps": [
-                    [[n, list(e.value.shape), e.float32_error, e.exact] for n, e in step.items()]
-                    for step in steps
-                ],
-            }
-        index = {"format": FORMAT, "torch": self.torch_version, "trials": trials}
+        """Write the file, or leave it as it was; the bytes depend on the content alone."""
+        tensors = [
+            tensor for steps in self.expected.values() for step in steps for tensor in step.values()
+        ]
         path.parent.mkdir(parents=True, exist_ok=True)
-        np.savez_compressed(
-            path,
-            numbers=_joined(numbers, np.float64),
-            bounds=_joined(bounds, np.float32),
-            index=np.frombuffer(json.dumps(index).encode(), dtype=np.uint8),
-        )
+        unfinished = path.with_name(f".{path.name}.{os.getpid()}")
+        try:
+            with unfinished.open("wb") as file:
+                np.savez_compressed(
+                    file,
+                    numbers=_joined((t.value for t in tensors), np.float64),
+                    bounds=_joined(
+                        (_rounded_up(t.bound) for t in tensors if not t.exact), np.float32
+                    ),
+                    index=np.frombuffer(to_json(self._index()).encode(), dtype=np.uint8),
+                )
+            unfinished.replace(path)
+        finally:
+            unfinished.unlink(missing_ok=True)
+
+    def _index(self) -> Index:
+        trials = {
+            key: tuple(
+                tuple(
+                    Entry(name, tensor.value.shape, tensor.float32_error, tensor.exact)
+                    for name, tensor in step.items()
+                )
+                for step in steps
+            )
+            for key, steps in self.expected.items()
+        }
+        return Index(FORMAT, self.torch_version, trials, self.fingerprints)
 
     @classmethod
     def load(cls, path: Path) -> Recording:
         """Read a file; raises `OracleError` if it is not one of ours."""
         try:
-            with np.load(path, allow_pickle=False) as data:
-                index = json.loads(data["index"].tobytes())
-                numbers, bounds = _Reader(data["numbers"]), _Reader(data["bounds"])
-            if index["format"] != FORMAT:
-                raise ValueError(f"format {index['format']}, expected {FORMAT}")
-            recording = cls(index["torch"])
-            for key, entry in index["trials"].items():
-                recording.given[key] = [(name, numbers(shape)) for name, shape in entry["given"]]
-                recording.expected[key] = tuple(
-                    {
-                        name: Expected(
-                            numbers(shape),
-                            np.zeros(shape) if exact else bounds(shape),
-                            error,
-                            exact,
-                        )
-                        for name, shape, error, exact in step
-                    }
-                    for step in entry["steps"]
-                )
-        except (OSError, KeyError, ValueError) as error:
-            raise OracleError(f"{path.name} is not a usable recording: {error}") from None
+            with path.open("rb") as file:
+                return cls._read(file)
+        except Exception as error:  # damage can make numpy, zipfile and zlib raise anything
+            why = str(error).partition("\n")[0] or type(error).__name__
+            raise OracleError(f"{path.name} is not a usable recording: {why}") from None
+
+    @classmethod
+    def _read(cls, file: BinaryIO) -> Recording:
+        with NpzFile(file, allow_pickle=False) as data:
+            index = _index(data["index"].tobytes())
+            numbers, bounds = _Reader(data["numbers"]), _Reader(data["bounds"])
+        recording = cls(index.torch, fingerprints=dict(index.fingerprints))
+        for key, steps in index.trials.items():
+            recording.expected[key] = tuple(
+                {
+                    entry.name: Expected(
+                        numbers(entry.shape),
+                        np.zeros(entry.shape) if entry.exact else bounds(entry.shape),
+                        entry.float32_error,
+                        entry.exact,
+                    )
+                    for entry in step
+                }
+                for step in steps
+            )
         return recording
 
 
@@ -127,10 +152,7 @@ class RecordedOracle:
         recording = self._recording(recording_path(bound.spec))
         if recording is None or trial.seed != 0 or trial.key not in recording.expected:
             return None
-        recorded, given = recording.given[trial.key], given_arrays(trial)
-        if [name for name, _ in recorded] != [name for name, _ in given] or not all(
-            np.array_equal(a, b) for (_, a), (_, b) in zip(recorded, given, strict=True)
-        ):
+        if recording.fingerprints.get(trial.key) != fingerprint(trial):
             raise OracleError(
                 f"the recording of {bound.spec.name} {trial.key} was made with other inputs: "
                 "the spec has changed since; run 'conformance record'"
@@ -154,7 +176,7 @@ class _Reader:
         self.flat = flat
         self.position = 0
 
-    def __call__(self, shape: list[int]) -> NDArray[np.float64]:
+    def __call__(self, shape: tuple[int, ...]) -> NDArray[np.float64]:
         start, size = self.position, math.prod(shape)
         self.position += size
         if self.position > self.flat.size:
@@ -162,13 +184,20 @@ class _Reader:
         return self.flat[start : self.position].astype(np.float64).reshape(shape)
 
 
+def _index(text: bytes) -> Index:
+    data = json.loads(text)
+    stated = data.get("format") if isinstance(data, dict) else None
+    if stated != FORMAT:
+        raise ValueError(
+            f"its format is {stated}, not {FORMAT}; run 'conformance record' to make it anew"
+        )
+    return from_data(Index, data)
+
+
 def _rounded_up(bound: NDArray[Any]) -> NDArray[np.float32]:
     """Bounds need no more than float32, but must not shrink."""
-    rounded: NDArray[np.float32] = np.nextafter(
-        bound.astype(np.float32).ravel(), np.float32(np.inf)
-    )
-    return rounded
+    return np.nextafter(bound.astype(np.float32), np.float32(np.inf))
 
 
 def _joined(parts: Iterable[NDArray[Any]], dtype: Any) -> NDArray[Any]:
-    return np.concatenate([np.empty(0, dtype), *parts]).astype(dtype)
+    return np.concatenate([np.empty(0, dtype), *(part.ravel() for part in parts)]).astype(dtype)

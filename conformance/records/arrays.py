@@ -21,11 +21,14 @@ def array_to_json(array: NDArray[Any]) -> dict[str, Any]:
 
 
 def array_from_json(value: Any) -> NDArray[Any]:
-    """The inverse of `array_to_json`; arrays pass through."""
+    """The inverse of `array_to_json`; arrays pass through, `ValueError` on anything else."""
     if isinstance(value, np.ndarray):
         return value
-    flat = np.frombuffer(base64.b64decode(value["data"]), dtype=np.dtype(value["dtype"]))
-    return flat.reshape(value["shape"]).copy()
+    try:
+        flat = np.frombuffer(base64.b64decode(value["data"]), dtype=np.dtype(value["dtype"]))
+        return flat.reshape(value["shape"]).copy()
+    except (KeyError, OverflowError, TypeError) as error:
+        raise ValueError(f"not an array: {error!r}") from None
 
 
 Array = Annotated[

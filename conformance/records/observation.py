@@ -8,7 +8,9 @@ from typing import Literal
 
 from conformance.records.arrays import Array
 
-Stage = Literal["find", "build", "parameters", "forward", "backward", "set_mode", "zero_grad"]
+Stage = Literal[
+    "find", "build", "parameters", "forward", "backward", "set_mode", "zero_grad", "step", "inspect"
+]
 
 
 @dataclass(frozen=True)
@@ -41,6 +43,7 @@ class StepRecord:
     buffers: Mapping[str, Array] = field(default_factory=dict)
     mutated: tuple[str, ...] = ()
     absent: Mapping[str, str] = field(default_factory=dict)
+    facts: Mapping[str, str] = field(default_factory=dict)
 
     def tensors(self) -> Iterator[tuple[str, Array]]:
         """Outputs, gradients as ``grad_<name>``, and buffers."""

@@ -5,7 +5,7 @@ What, got, wanted, how far, why, where in the spec, how to rerun.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from conformance.records.report import Report
 from conformance.records.verdict import Finding, Verdict
@@ -20,7 +20,7 @@ def headline(verdict: Verdict) -> str:
     if verdict.severity:
         outcome += f" ({verdict.severity})"
     title = f"{verdict.layer} :: {verdict.check} [{where}]"
-    return f"{title:<{max(0, WIDTH - len(outcome))}} {outcome}"
+    return f"{title} {outcome:>{max(0, WIDTH - len(title) - 1)}}"
 
 
 def describe(verdict: Verdict) -> str:
@@ -42,10 +42,8 @@ def finding_lines(finding: Finding) -> Iterator[str]:
     if finding.message:
         yield finding.message
     elif finding.index is not None:
-        yield (
-            f"{element(finding.tensor, finding.index)} = {number(finding.got)}, "
-            f"but should be {number(finding.wanted)}"
-        )
+        got, wanted = numbers(finding.got, finding.wanted)
+        yield f"{element(finding.tensor, finding.index)} = {got}, but should be {wanted}"
     if finding.differing is not None and finding.worst_index is not None:
         yield (
             f"{finding.differing} of {finding.size} elements differ; worst {finding.worst:.1e} at "
@@ -59,9 +57,15 @@ def element(tensor: str, index: tuple[int, ...]) -> str:
     return f"{tensor}{list(index)}" if index else tensor
 
 
-def number(value: float | None) -> str:
-    """Enough digits to see the difference, not more than a person reads."""
-    return "nothing" if value is None else f"{value:.7g}"
+def numbers(*values: float | None) -> list[str]:
+    """Numbers with enough digits to see a difference, not more than a person reads."""
+    usual = _rounded(values, 7)
+    attempts = (_rounded(values, digits) for digits in range(7, 18))
+    return next((texts for texts in attempts if len(set(texts)) == len(texts)), usual)
+
+
+def _rounded(values: Iterable[float | None], digits: int) -> list[str]:
+    return ["nothing" if value is None else f"{value:.{digits}g}" for value in values]
 
 
 def percent(score: float | None) -> str:

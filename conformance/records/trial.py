@@ -4,15 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 import numpy as np
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from conformance.records.arrays import Array
+from conformance.records.numbers import NonFinite, Number
 
-Scalar = bool | int | float | str | None
-ConfigValue = Scalar | tuple[int, ...] | Array
+
+def _no_number(text: str) -> str:
+    if text in get_args(NonFinite):
+        raise ValueError("it stands for a number")
+    return text
+
+
+# The three strings that stand for numbers in JSON are read as numbers, not as text.
+Text = Annotated[str, AfterValidator(_no_number)]
+ConfigValue = bool | int | Text | None | tuple[int | Number, ...] | Array | Number
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,7 +63,70 @@ class Restore:
     do: Literal["restore"] = "restore"
 
 
-Step = Annotated[Forward | Backward | SetMode | ZeroGrad | Restore, Field(discriminator="do")]
+@dataclass(frozen=True, eq=False)
+class Update:
+    """Let an optimizer take a step.
+
+    The gradient of each parameter p is given, or that of a quadratic bowl: curvature * p.
+    """
+
+    gradients: Mapping[str, Array] = field(default_factory=dict)
+    curvatures: Mapping[str, Array] = field(default_factory=dict)
+    do: Literal["update"] = "update"
+
+
+@dataclass(frozen=True, eq=False)
+class Advance:
+    """Let a scheduler take so many steps (0: only look at the rate)."""
+
+    count: int = 1
+    do: Literal["advance"] = "advance"
+
+
+@dataclass(frozen=True, eq=False)
+class Train:
+    """One training step of a net: forward, loss, backward, optimizer.
+
+    `show` asks for the parameters, too.
+    """
+
+    input: Array
+    target: Array
+    show: bool = False
+    do: Literal["train"] = "train"
+
+
+@dataclass(frozen=True, eq=False)
+class Predict:
+    """A net's output, without its loss."""
+
+    input: Array
+    do: Literal["predict"] = "predict"
+
+
+@dataclass(frozen=True, eq=False)
+class Inspect:
+    """Look at a container: its length, what it holds, the order of its parameters."""
+
+    do: Literal["inspect"] = "inspect"
+
+
+Step = Annotated[
+    Forward
+    | Backward
+    | SetMode
+    | ZeroGrad
+    | Restore
+    | Update
+    | Advance
+    | Train
+    | Predict
+    | Inspect,
+    Field(discriminator="do"),
+]
+
+
+Kind = Literal["layer", "loss", "container", "optimizer", "scheduler", "net"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,13 +135,14 @@ class Trial:
 
     Floating-point arrays are float64 holding values that float32 represents exactly; `dtype` is
     what the candidate gets them in. `key` names the trial within its spec: ``case/mode/program``.
-    `at_default` names the arguments whose value in `config` is the default, so that a constructor
-    without them still expresses the case; `required` names those without a default. `torch` is the
-    dotted path of the PyTorch counterpart, for the implementation that is PyTorch.
+    `labels` names the inputs that hold classes, as indices or one-hot. `at_default` names the
+    arguments whose value in `config` is the default, so that a constructor without them still
+    expresses the case; `required` names those without a default. `torch` is the dotted path of the
+    PyTorch counterpart, for the implementation that is PyTorch.
     """
 
     layer: str
-    kind: Literal["layer", "loss"]
+    kind: Kind
     key: str
     config: Mapping[str, ConfigValue]
     parameters: Mapping[str, Array]
@@ -81,12 +154,33 @@ class Trial:
     steps: tuple[Step, ...]
     dtype: Literal["float64", "float32"] = "float64"
     seed: int = 0
+    lr0: float = 0.0
+    labels: tuple[str, ...] = ()
     at_default: tuple[str, ...] = ()
     required: tuple[str, ...] = ()
     torch: str | None = None
+    parts: Mapping[str, Trial] = field(default_factory=dict)
+
+    def part(self, name: str) -> Trial:
+        """The trial of a part of a container or net: its own share of parameters and buffers."""
+        prefix = f"{name}."
+
+        def share(table: Mapping[str, Any]) -> dict[str, Any]:
+            return {n.removeprefix(prefix): v for n, v in table.items() if n.startswith(prefix)}
+
+        return replace(
+            self.parts[name],
+            parameters=share(self.parameters),
+            buffers=share(self.buffers),
+            dtype=self.dtype,
+            seed=self.seed,
+        )
 
     def with_arrays(self, change: Any) -> Trial:
-        """The same trial with `change(array)` in place of every floating-point array."""
+        """The same trial with `change(array)` in place of every floating-point array.
+
+        Labels stay as they are: they name classes, nothing is computed from their values.
+        """
 
         def changed(value: Any) -> Any:
             floating = isinstance(value, np.ndarray) and value.dtype.kind == "f"
@@ -99,11 +193,18 @@ class Trial:
         for step in self.steps:
             match step:
                 case Forward(inputs=inputs):
-                    steps.append(Forward(mapped(inputs)))
+                    labels = {name: inputs[name] for name in self.labels if name in inputs}
+                    steps.append(Forward({**mapped(inputs), **labels}))
                 case Backward(cotangent=cotangent):
                     steps.append(Backward(changed(cotangent)))
                 case Restore(parameters=parameters):
                     steps.append(Restore(mapped(parameters)))
+                case Train(input=x, target=target, show=show):
+                    steps.append(Train(changed(x), target, show))
+                case Predict(input=x):
+                    steps.append(Predict(changed(x)))
+                case Update(gradients=gradients, curvatures=curvatures):
+                    steps.append(Update(mapped(gradients), mapped(curvatures)))
                 case _:
                     steps.append(step)
         return replace(
@@ -112,4 +213,5 @@ class Trial:
             parameters=mapped(self.parameters),
             buffers=mapped(self.buffers),
             steps=tuple(steps),
+            parts={name: part.with_arrays(change) for name, part in self.parts.items()},
         )

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from conformance.records.numbers import Number
+
 Severity = Literal["wrong", "inaccurate", "convention", "contract"]
 SEVERITIES: tuple[Severity, ...] = ("wrong", "inaccurate", "convention", "contract")
 Status = Literal["passed", "failed", "errored", "blocked", "skipped", "xfailed"]
@@ -24,14 +26,14 @@ class Finding:
     severity: Severity
     message: str = ""
     index: tuple[int, ...] | None = None
-    got: float | None = None
-    wanted: float | None = None
+    got: Number | None = None
+    wanted: Number | None = None
     differing: int | None = None
     size: int | None = None
-    worst: float | None = None
+    worst: Number | None = None
     worst_index: tuple[int, ...] | None = None
-    allowed: float | None = None
-    ratio: float | None = None
+    allowed: Number | None = None
+    ratio: Number | None = None
     notes: tuple[str, ...] = ()
 
 

@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from dataclasses import replace
 from functools import cached_property
 
+import numpy as np
+
 from conformance.checks import CATALOGUE, ERROR_CONTRACT, Evidence, Memory, NoOracle, Stopped
 from conformance.generation.programs import Programs
 from conformance.oracles.choice import Judge
@@ -70,9 +72,10 @@ class Grader:
         evidence = self._evidence(planned, bound, sources)
         bindings = bound.describe()
         try:
-            findings = tuple(planned.check.judge(evidence))
+            with np.errstate(all="ignore"):  # what a candidate gives need not be finite
+                findings = tuple(planned.check.judge(evidence))
         except Stopped as stopped:
-            return self._stopped(planned, stopped.trouble, bindings)
+            return self._stopped(planned, stopped.trouble, bound)
         except NoOracle:
             reason = f"no oracle knows {planned.spec.name}: install PyTorch or record it"
             return self._verdict(planned, "skipped", reason=reason, bindings=bindings)
@@ -117,9 +120,13 @@ class Grader:
             sources=sources,
         )
 
-    def _stopped(self, planned: Planned, trouble: Trouble, bindings: str) -> Verdict:
+    def _stopped(self, planned: Planned, trouble: Trouble, bound: BoundCase) -> Verdict:
+        bindings = bound.describe()
         if trouble.kind == "missing":
             return self._verdict(planned, "skipped", reason=str(trouble))
+        if trouble.kind == "raised" and trouble.stage == "forward" and bound.case.optional:
+            reason = f"this case is optional, and forward refused it: {trouble}"
+            return self._verdict(planned, "skipped", reason=reason, bindings=bindings)
         if trouble.kind == "raised":
             calls = {"build": "the constructor raised", "set_mode": f"{planned.mode}() raised"}
             stage = calls.get(trouble.stage, f"{trouble.stage} raised")

@@ -59,7 +59,7 @@ class Planned:
         for i, entry in enumerate(spec.properties):
             if self.check.name == entry.relation:
                 return spec.line("property", i)
-        return spec.line("outputs", next(iter(spec.outputs)))
+        return spec.line("outputs") if spec.outputs else spec.line(spec.kind)
 
 
 def plan(spec: Spec, settings: Settings) -> list[Planned]:
@@ -86,8 +86,12 @@ def _everything(spec: Spec) -> Iterator[Planned]:
         yield Planned(spec, ERROR_CONTRACT, contract.id, contract.id, mode, "float64", "strict")
 
 
+def _catalogue(spec: Spec) -> list[Check]:
+    return [check for check in CATALOGUE if spec.kind in check.kinds]
+
+
 def _case(bound: BoundCase, mode: str | None) -> Iterator[Planned]:
-    for check in CATALOGUE:
+    for check in _catalogue(bound.spec):
         tier = max(check.tier, bound.case.tier, key=TIERS.index)
         for tensor in check.targets(bound, mode):
             for dtype in check.dtypes:
@@ -95,8 +99,13 @@ def _case(bound: BoundCase, mode: str | None) -> Iterator[Planned]:
 
 
 def _generated(bound: BoundCase, mode: str | None) -> Iterator[Planned]:
-    """One item per check, for the tensors of the typical case, in float64."""
-    for check in CATALOGUE:
+    """One item per check, for the tensors of the typical case, in float64.
+
+    What a container holds is not drawn.
+    """
+    if bound.parts:
+        return
+    for check in _catalogue(bound.spec):
         if check.generated:
             for tensor in check.targets(bound, mode):
                 yield Planned(bound.spec, check, tensor, GENERATED, mode, "float64", check.tier)

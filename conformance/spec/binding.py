@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from conformance.spec.expressions import (
@@ -12,7 +13,17 @@ from conformance.spec.expressions import (
     format_bindings,
     parse_expression,
 )
-from conformance.spec.model import Argument, Case, Output, Parameter, Spec, VariadicDim
+from conformance.spec.model import (
+    DISTRIBUTIONS,
+    Argument,
+    Case,
+    LayerEntry,
+    Output,
+    Parameter,
+    Spec,
+    Tensor,
+    VariadicDim,
+)
 from conformance.spec.shapes import parse_shape
 
 DRAWN = "drawn"  # what a case writes for an array argument that is to be drawn
@@ -43,15 +54,36 @@ class BoundCase:
 
     def holds(self, condition: str | None) -> bool:
         """Whether a `when` or `require` condition is true here (None always is)."""
-        return condition is None or bool(parse_expression(condition)(self.bindings))
+        return condition is None or bool(self.value(condition))
+
+    def value(self, text: str) -> Value:
+        """An expression of the spec in numbers."""
+        return parse_expression(text)(self.bindings)
 
     def shape(self, text: str) -> tuple[int, ...]:
         """A shape of the spec in numbers."""
         return parse_shape(text)(self.bindings)
 
+    def input(self, name: str) -> Tensor:
+        """An input as this case has it."""
+        tensor = self.spec.input(name, self.case)
+        if name not in self.case.values:
+            return tensor
+        return tensor.model_copy(update={"values": self.case.values[name]})
+
     def inputs(self) -> dict[str, tuple[int, ...]]:
         """The shape of each input."""
-        return {name: self.shape(self.spec.input(name).shape) for name in self.spec.inputs}
+        return {name: self.shape(self.input(name).shape) for name in self.spec.inputs}
+
+    def class_axis(self, name: str) -> int | None:
+        """The axis along which the classes of an input stand; None for one without classes."""
+        tensor = self.input(name)
+        if tensor.type != "one-hot" and tensor.values not in DISTRIBUTIONS:
+            return None
+        axis, rank = self.value(tensor.axis), len(self.shape(tensor.shape))
+        if not -rank <= axis < rank:
+            raise ExpressionError(f"{name} has {rank} axes, so none is axis {axis}")
+        return int(axis) % rank
 
     def output_rule(self, name: str) -> Output:
         """The alternative that applies for an output."""
@@ -66,12 +98,38 @@ class BoundCase:
         """The shape that each output must have."""
         return {name: self.shape(self.output_rule(name).shape) for name in self.spec.outputs}
 
+    @cached_property
+    def parts(self) -> dict[str, BoundCase]:
+        """What a container or net is made of, by position ("0", "1", …)."""
+        entries = self.spec.net.layers if self.spec.net is not None else self.case.layers
+        return {str(number): bind_entry(entry, self.spec) for number, entry in enumerate(entries)}
+
+    def is_random(self, mode: str | None) -> bool:
+        """Whether the output is random in this mode."""
+        return self.spec.is_random(mode) or any(p.is_random(mode) for p in self.parts.values())
+
+    def rule(self, name: str) -> Parameter:
+        """What the spec says of a parameter or buffer."""
+        part, _, rest = name.partition(".")
+        if part in self.parts:
+            return self.parts[part].rule(rest)
+        if self.spec.trajectory is not None:
+            return Parameter(shape="()", values="nonzero")
+        return {**self.spec.parameters, **self.spec.buffers}[name]
+
     def parameters(self) -> dict[str, tuple[int, ...]]:
         """The shapes of the parameters that exist in this case."""
+        if self.parts:
+            return _prefixed({name: part.parameters() for name, part in self.parts.items()})
+        if self.spec.trajectory is not None:
+            shapes = enumerate(self.spec.trajectory.parameters)
+            return {f"param_{i}": self.shape(shape) for i, shape in shapes}
         return dict(self._existing(self.spec.parameters))
 
     def buffers(self) -> dict[str, tuple[int, ...]]:
         """The shapes of the buffers that exist in this case."""
+        if self.parts:
+            return _prefixed({name: part.buffers() for name, part in self.parts.items()})
         return dict(self._existing(self.spec.buffers))
 
     def _existing(self, table: Mapping[str, Parameter]) -> Iterator[tuple[str, tuple[int, ...]]]:
@@ -82,6 +140,8 @@ class BoundCase:
     def gradients(self) -> list[str]:
         """Inputs and parameters whose gradient is owed in this case, in the spec's order."""
         existing = {**self.inputs(), **self.parameters()}
+        if self.parts:
+            return [*self.spec.gradients.wrt, *self.parameters()]
         return [name for name in self.spec.gradients.wrt if name in existing]
 
     def violated(self, mode: str | None) -> list[str]:
@@ -97,12 +157,12 @@ class BoundCase:
         """How many terms the spec says are summed for this tensor; 0 where it is silent."""
         rule = self.spec.accuracy.reduction
         text = rule.get(tensor) if isinstance(rule, dict) else rule
-        return 0 if text is None else int(parse_expression(text)(self.bindings))
+        return 0 if text is None else int(self.value(text))
 
     def gain(self, tensor: str) -> float:
         """The largest factor that a cotangent meets on its way to this gradient; 0: not stated."""
         text = self.spec.accuracy.gain.get(tensor)
-        return 0.0 if text is None else float(parse_expression(text)(self.bindings))
+        return 0.0 if text is None else float(self.value(text))
 
     def at_default(self) -> tuple[str, ...]:
         """Arguments that have their default value in this case."""
@@ -132,6 +192,43 @@ def bind(spec: Spec, case: Case) -> BoundCase:
     for name, text in spec.define.items():
         bindings[name] = parse_expression(text)(bindings)
     return BoundCase(spec, case, dims, config, bindings)
+
+
+def bind_entry(entry: LayerEntry, within: Spec) -> BoundCase:
+    """Bind one layer of a container or net, a loss or an optimizer: ``{ Linear = [4, 3] }``.
+
+    `within` is the spec of the container or net, which may hold another of its kind. Positional
+    arguments stand in the order of the layer's spec. Raises `ExpressionError`.
+    """
+    # Specs are found by the module that loads them, which needs this one.
+    from conformance.spec.catalogue import find_spec
+
+    if isinstance(entry, str):
+        entry = {entry: []}
+    if len(entry) != 1:
+        raise ExpressionError(f"{entry!r} is not one layer")
+    [(name, given)] = entry.items()
+    try:
+        spec = within if name == within.name else find_spec(name)
+    except KeyError as error:
+        raise ExpressionError(error.args[0]) from None
+    if spec.kind == "container":
+        if not isinstance(given, list):
+            raise ExpressionError(f"{name} holds a list of layers, not {given!r}")
+        return bind(spec, Case.model_construct(id="part", layers=given))
+    if isinstance(given, list):
+        if len(given) > len(spec.config):
+            raise ExpressionError(f"{name} takes {len(spec.config)} arguments, not {len(given)}")
+        given = dict(zip(spec.config, given, strict=False))
+    if unknown := [argument for argument in given if argument not in spec.config]:
+        raise ExpressionError(f"{name} has no argument {', '.join(unknown)}")
+    dims = {dim: value for n, value in given.items() if (dim := spec.config[n].dim)}
+    config = {n: value for n, value in given.items() if not spec.config[n].dim}
+    return bind(spec, Case.model_construct(id="part", dims=dims, config=config))
+
+
+def _prefixed(tables: Mapping[str, Mapping[str, tuple[int, ...]]]) -> dict[str, tuple[int, ...]]:
+    return {f"{part}.{n}": shape for part, table in tables.items() for n, shape in table.items()}
 
 
 def typical_dims(spec: Spec) -> dict[str, int | tuple[int, ...]]:

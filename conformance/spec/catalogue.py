@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import tomllib
 from functools import lru_cache
 from pathlib import Path
 
 from conformance.spec.loading import load_spec
-from conformance.spec.model import Spec
+from conformance.spec.model import KINDS, Spec
 from conformance.spec.problems import suggestion
 
 
@@ -70,7 +71,19 @@ def bundled_specs() -> list[Spec]:
 
 def find_spec(name: str) -> Spec:
     """The bundled spec of a layer; `KeyError` with a suggestion if there is none."""
-    by_name = {spec.name.lower(): spec for spec in bundled_specs()}
-    if name.lower() in by_name:
-        return by_name[name.lower()]
-    raise KeyError(f"no spec for {name!r}{suggestion(name, [s.name for s in by_name.values()])}")
+    paths = _paths_by_name()
+    for known, path in paths.items():
+        if known.lower() == name.lower():
+            return load(path)
+    raise KeyError(f"no spec for {name!r}{suggestion(name, paths)}")
+
+
+@lru_cache(maxsize=1)
+def _paths_by_name() -> dict[str, Path]:
+    """Where each bundled spec is. Read without validation: a container's spec needs others."""
+    names: dict[str, Path] = {}
+    for path in spec_files():
+        table = tomllib.loads(path.read_text(encoding="utf-8"))
+        header: dict[str, str] = next((table[kind] for kind in KINDS if kind in table), {})
+        names[header.get("name", path.stem)] = path
+    return names

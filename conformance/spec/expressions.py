@@ -22,13 +22,46 @@ class ExpressionError(ValueError):
     """An expression that is not allowed, names something unknown, or has no value."""
 
 
+def _power(base: Any, exponent: Any) -> Any:
+    """``base ** exponent``, but not a number that fills the memory."""
+    if abs(exponent) > _LARGEST_EXPONENT:
+        raise ValueError(f"exponents are at most {_LARGEST_EXPONENT}")
+    return base**exponent
+
+
+def _of_numbers(operation: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
+    """An operation that Python has for text and tuples, too, but not here."""
+
+    def checked(left: Any, right: Any) -> Any:
+        for value in (left, right):
+            if not isinstance(value, int | float):
+                raise TypeError(f"{value!r} is not a number")
+        return operation(left, right)
+
+    return checked
+
+
+def _small(value: Value) -> Value:
+    """Refuse a result that would fill the memory if it were computed with again and again."""
+    size = value.bit_length() if isinstance(value, int) else 0
+    length = len(value) if isinstance(value, tuple | str) else 0
+    if max(size, length) > _LARGEST_RESULT:
+        raise ValueError("the result is too large")
+    return value
+
+
+_LARGEST_EXPONENT = 1000
+_LARGEST_RESULT = 1024  # bits of a number, elements of a tuple
+_DEEPEST = 100  # levels of nesting: as many as a sum has terms
+
 _BINARY: dict[type[ast.operator], Callable[[Any, Any], Any]] = {
     ast.Add: operator.add,
     ast.Sub: operator.sub,
-    ast.Mult: operator.mul,
+    ast.Mult: _of_numbers(operator.mul),
     ast.Div: operator.truediv,
     ast.FloorDiv: operator.floordiv,
-    ast.Mod: operator.mod,
+    ast.Mod: _of_numbers(operator.mod),
+    ast.Pow: _power,
 }
 _UNARY: dict[type[ast.unaryop], Callable[[Any], Any]] = {
     ast.USub: operator.neg,
@@ -49,10 +82,22 @@ _COMPARE: dict[type[ast.cmpop], Callable[[Any, Any], bool]] = {
 }
 FUNCTIONS: dict[str, Callable[..., Any]] = {
     "abs": abs,
+    "cos": math.cos,
     "len": len,
     "max": max,
     "min": min,
     "prod": math.prod,
+}
+
+# Operators that Python has and specs have not, as they stand in the text.
+_REFUSED: dict[type[ast.operator | ast.unaryop], str] = {
+    ast.BitAnd: "&",
+    ast.BitOr: "|",
+    ast.BitXor: "^",
+    ast.Invert: "~",
+    ast.LShift: "<<",
+    ast.MatMult: "@",
+    ast.RShift: ">>",
 }
 
 
@@ -71,10 +116,13 @@ class Expression:
         except ExpressionError:
             raise
         except (ArithmeticError, LookupError, TypeError, ValueError) as error:
-            used = {name: bindings[name] for name in sorted(self.names) if name in bindings}
             raise ExpressionError(
-                f"{self.text!r} has no value for {format_bindings(used)}: {error}"
+                f"{self.text!r} has no value for {self.describe(bindings)}: {error}"
             ) from error
+
+    def describe(self, bindings: Mapping[str, Value]) -> str:
+        """Show the bindings that the expression reads."""
+        return format_bindings({n: value for n, value in bindings.items() if n in self.names})
 
     def __str__(self) -> str:
         return self.text
@@ -90,15 +138,23 @@ def parse_expression(text: str) -> Expression:
     """Parse `text`; raise `ExpressionError` when it holds anything but whitelisted arithmetic."""
     try:
         tree = ast.parse(text.strip(), mode="eval").body
-    except SyntaxError as error:
-        raise ExpressionError(f"{text!r} is not an expression: {error.msg}") from None
+    except (SyntaxError, ValueError) as error:
+        why = error.msg if isinstance(error, SyntaxError) else error
+        raise ExpressionError(f"{text!r} is not an expression: {why}") from None
+    except (MemoryError, RecursionError):
+        raise ExpressionError(_TOO_DEEP) from None
     names: set[str] = set()
     _check(tree, text, names)
     return Expression(text.strip(), frozenset(names), tree)
 
 
-def _check(node: ast.expr, text: str, names: set[str]) -> None:
+_TOO_DEEP = f"the expression is too long: it has more than {_DEEPEST} levels"
+
+
+def _check(node: ast.expr, text: str, names: set[str], level: int = 1) -> None:
     """Walk `node`, collect the names it reads, and refuse what is not on the whitelist."""
+    if level > _DEEPEST:
+        raise ExpressionError(_TOO_DEEP)
     match node:
         case ast.Constant(value=bool() | int() | float() | str() | None):
             children: list[ast.expr] = []
@@ -121,17 +177,28 @@ def _check(node: ast.expr, text: str, names: set[str]) -> None:
             children = elements
         case ast.Subscript(value=value, slice=index):
             children = [value, index]
-        case ast.Call(func=ast.Name(id=function), args=arguments, keywords=[]) if (
-            function in FUNCTIONS
-        ):
-            children = arguments
-        case ast.Call(func=ast.Name(id=function)):
+        case ast.Slice(lower=lower, upper=upper, step=None):
+            children = [bound for bound in (lower, upper) if bound is not None]
+        case ast.Call(func=ast.Name(id=function)) if function not in FUNCTIONS:
             known = ", ".join(sorted(FUNCTIONS))
             raise ExpressionError(f"{text!r} calls {function}(); only {known} may be called")
+        case ast.Call(func=ast.Name(id=function), keywords=[keyword, *_]):
+            raise ExpressionError(
+                f"{text!r} calls {function}() with {ast.unparse(keyword)}; "
+                "keyword arguments are not allowed here"
+            )
+        case ast.Call(func=ast.Name(), args=arguments):
+            children = arguments
+        case ast.BinOp(op=refused) | ast.UnaryOp(op=refused):
+            raise _refusal(text, _REFUSED[type(refused)])
         case _:
-            raise ExpressionError(f"{text!r} uses {type(node).__name__}, which is not allowed here")
+            raise _refusal(text, ast.get_source_segment(text.strip(), node))
     for child in children:
-        _check(child, text, names)
+        _check(child, text, names, level + 1)
+
+
+def _refusal(text: str, what: str | None) -> ExpressionError:
+    return ExpressionError(f"{text!r} uses {what!r}, which is not allowed here")
 
 
 def _evaluate(node: ast.expr, bindings: Mapping[str, Value]) -> Value:
@@ -143,7 +210,7 @@ def _evaluate(node: ast.expr, bindings: Mapping[str, Value]) -> Value:
                 raise ExpressionError(f"{name} is not defined ({format_bindings(bindings)})")
             return bindings[name]
         case ast.BinOp(left=left, op=op, right=right):
-            return _BINARY[type(op)](_evaluate(left, bindings), _evaluate(right, bindings))
+            return _small(_BINARY[type(op)](_evaluate(left, bindings), _evaluate(right, bindings)))
         case ast.UnaryOp(op=unary, operand=operand):
             return _UNARY[type(unary)](_evaluate(operand, bindings))
         case ast.BoolOp(op=boolean, values=values):
@@ -167,6 +234,8 @@ def _evaluate(node: ast.expr, bindings: Mapping[str, Value]) -> Value:
             return tuple(_evaluate(element, bindings) for element in elements)
         case ast.Subscript(value=value, slice=index):
             return _evaluate(value, bindings)[_evaluate(index, bindings)]
+        case ast.Slice(lower=lower, upper=upper):
+            return slice(*(bound and _evaluate(bound, bindings) for bound in (lower, upper)))
         case ast.Call(func=ast.Name(id=function), args=arguments):
             return FUNCTIONS[function](*(_evaluate(argument, bindings) for argument in arguments))
     raise AssertionError(f"unchecked node {node!r}")  # pragma: no cover

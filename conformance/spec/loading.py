@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import reprlib
 import tomllib
 import types
 import typing
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
+from pydantic.fields import FieldInfo
 
-from conformance.spec.model import Spec
+from conformance.spec.model import KINDS, NEEDS, PATTERNS, Spec
 from conformance.spec.positions import Positions
-from conformance.spec.problems import SpecError, SpecProblem, suggestion
+from conformance.spec.problems import Place, Problem, SpecError, SpecProblem, suggestion
 from conformance.spec.validation import validate
 
 
@@ -41,22 +43,20 @@ def parse_spec(text: str, label: str) -> Spec:
     except tomllib.TOMLDecodeError as error:
         raise SpecError([_syntax_problem(text, label, error)]) from None
     positions = Positions(text)
+    problems = list(_kind(data))
     try:
         spec = Spec.model_validate(data)
     except ValidationError as error:
-        problems = {
-            SpecProblem(label, positions.line(location), _dotted(location), message): None
-            for location, message in map(_explain, error.errors())
-        }
-        raise SpecError(sorted(problems, key=lambda problem: problem.line)) from None
+        problems += _explanations(error, data)
+    else:
+        problems = problems or validate(spec)
+    if problems:
+        found = [
+            SpecProblem(label, positions.line(place), _dotted(place), message)
+            for place, message in problems
+        ]
+        raise SpecError(sorted(found, key=lambda problem: problem.line))
     spec._path, spec._positions = label, positions
-    if found := validate(spec):
-        raise SpecError(
-            [
-                SpecProblem(label, positions.line(location), _dotted(location), message)
-                for location, message in sorted(found, key=lambda item: positions.line(item[0]))
-            ]
-        )
     return spec
 
 
@@ -68,69 +68,122 @@ def _syntax_problem(text: str, label: str, error: tomllib.TOMLDecodeError) -> Sp
     return SpecProblem(label, line, "", f"not valid TOML: {message}")
 
 
-def _explain(error: Any) -> tuple[tuple[str | int, ...], str]:
-    """Pydantic's error as a location that exists in the file and a sentence."""
-    location = _in_file(error["loc"])
-    kind, given = error["type"], error.get("input")
-    if kind == "extra_forbidden":
-        known = _keys_at(location[:-1])
-        return location, f"unknown key{suggestion(str(location[-1]), known)}"
-    if kind == "missing":
-        return location, "is missing"
-    if kind == "value_error":
-        return location, str(error["ctx"]["error"])
-    if kind == "literal_error":
-        options = [
-            word.strip(" '") for word in error["ctx"]["expected"].replace(" or ", ",").split(",")
-        ]
-        return location, f"{given!r} is not allowed{suggestion(str(given), options)}"
-    message = error["msg"][:1].lower() + error["msg"][1:]
-    return location, f"{message}, not {given!r}"
+def _kind(data: Mapping[str, Any]) -> Iterator[Problem]:
+    """A spec has the header of one kind, and the tables that this kind needs."""
+    given = [kind for kind in KINDS if kind in data]
+    if len(given) != 1:
+        yield (), f"a spec has one of the tables {_tables(KINDS)}"
+    elif missing := [table for table in NEEDS[given[0]] if table not in data]:
+        yield (), f"a spec of a {given[0]} needs {_tables(missing)}"
 
 
-def _in_file(location: Sequence[str | int]) -> tuple[str | int, ...]:
-    """Drop the parts that pydantic adds for the members of a union or for checked strings."""
-    return tuple(
-        part
-        for part in location
-        if isinstance(part, int) or not ("[" in part or part in _UNION_MEMBERS)
-    )
+def _tables(names: Iterable[str]) -> str:
+    return ", ".join(f"[{name}]" for name in names)
 
 
-_UNION_MEMBERS = {"Tensor", "Output", "VariadicDim", "str", "int", "bool"}
+# What pydantic says where a value has another type, and what people call that type.
+_TYPES = {
+    "string_type": "a string",
+    "int_type": "an integer",
+    "float_type": "a number",
+    "bool_type": "true or false",
+    "list_type": "a list",
+    "dict_type": "a table",
+    "model_type": "a table",
+}
 
 
-def _keys_at(location: Sequence[str | int]) -> list[str]:
+def _explanations(error: ValidationError, data: Any) -> Iterator[Problem]:
+    """Each mistake once, where it stands in the file.
+
+    Of a union, pydantic reports what each member objects to. That a member is of another type than
+    the value matters only if there is no other complaint about the value or something within.
+    """
+    complaints: dict[Place, list[Any]] = {}
+    for complaint in error.errors():
+        complaints.setdefault(_in_file(complaint, data), []).append(complaint)
+    for place, found in complaints.items():
+        within = any(other[: len(place)] == place for other in complaints if other != place)
+        wanted = dict.fromkeys(_TYPES[c["type"]] for c in found if c["type"] in _TYPES)
+        messages = dict.fromkeys(_explain(place, c) for c in found if c["type"] not in _TYPES)
+        for message in messages:
+            yield place, message
+        if wanted and not messages and not within:
+            given = reprlib.repr(found[0]["input"])
+            yield place, f"should be {' or '.join(wanted)}, not {given}"
+
+
+def _explain(place: Place, error: Any) -> str:
+    """Pydantic's error as a sentence."""
+    kind, given = error["type"], error["input"]
+    match kind:
+        case "extra_forbidden":
+            return f"unknown key{suggestion(str(place[-1]), _keys_at(place[:-1]))}"
+        case "missing":
+            return "is missing"
+        case "value_error":
+            return str(error["ctx"]["error"])
+        case "literal_error":
+            options = error["ctx"]["expected"].replace(" or ", ",").split(",")
+            known = [word.strip(" '") for word in options]
+            return f"{given!r} is not allowed{suggestion(str(given), known)}"
+        case "string_pattern_mismatch":
+            return f"{given!r} is not {PATTERNS[error['ctx']['pattern']]}"
+        case "string_too_short" | "too_short":
+            return "must not be empty"
+    return f"{error['msg'].removeprefix('Input ')}, not {given!r}"
+
+
+def _in_file(error: Any, data: Any) -> Place:
+    """Where pydantic's error stands: without the parts that name the member of a union."""
+    place: list[str | int] = []
+    for part in error["loc"]:
+        try:
+            data = data[part]
+        except (IndexError, KeyError, TypeError):
+            continue
+        place.append(part)
+    return (*place, error["loc"][-1]) if error["type"] == "missing" else tuple(place)
+
+
+def _keys_at(place: Place) -> list[str]:
     """The keys that the spec language allows at a place."""
-    current: Any = Spec
-    for part in location:
-        if isinstance(current, type) and issubclass(current, BaseModel):
-            fields = {field.alias or name: field for name, field in current.model_fields.items()}
-            current = fields[str(part)].annotation if str(part) in fields else None
-        else:  # a key of a dictionary or an index of a list
-            current = typing.get_args(current)[-1] if typing.get_args(current) else None
-        current = _model_within(current)
-    if isinstance(current, type) and issubclass(current, BaseModel):
-        return [field.alias or name for name, field in current.model_fields.items()]
+    annotations: list[Any] = [Spec]
+    for part in place:
+        annotations = [inner for annotation in annotations for inner in _inside(annotation, part)]
+    return [key for annotation in annotations for key in _fields(annotation)]
+
+
+def _inside(annotation: Any, part: str | int) -> list[Any]:
+    """What may stand under a key or index of something with this type."""
+    if part in (fields := _fields(annotation)):
+        return _members(fields[str(part)].annotation)
+    container = dict if isinstance(part, str) else list
+    if typing.get_origin(annotation) is container:
+        return _members(typing.get_args(annotation)[-1])
     return []
 
 
-def _model_within(annotation: Any) -> Any:
-    """The model among the members of a union, else the first container, else the annotation."""
-    if typing.get_origin(annotation) is typing.Annotated:
-        annotation = typing.get_args(annotation)[0]
-    if typing.get_origin(annotation) in (typing.Union, types.UnionType):
-        members = typing.get_args(annotation)
-        for member in members:
-            if isinstance(member, type) and issubclass(member, BaseModel):
-                return member
-        return next((member for member in members if typing.get_args(member)), annotation)
-    return annotation
+def _members(annotation: Any) -> list[Any]:
+    """The members of a union; otherwise the annotation alone."""
+    origin, arguments = typing.get_origin(annotation), typing.get_args(annotation)
+    if origin is typing.Annotated:
+        return _members(arguments[0])
+    if origin in (typing.Union, types.UnionType):
+        return [inner for member in arguments for inner in _members(member)]
+    return [annotation]
 
 
-def _dotted(location: Sequence[str | int]) -> str:
+def _fields(annotation: Any) -> dict[str, FieldInfo]:
+    """The fields of a model by their keys in a file; nothing for other types."""
+    if not (isinstance(annotation, type) and issubclass(annotation, BaseModel)):
+        return {}
+    return {field.alias or name: field for name, field in annotation.model_fields.items()}
+
+
+def _dotted(place: Place) -> str:
     """``case[2].config.stride``."""
     text = ""
-    for part in location:
+    for part in place:
         text += f"[{part}]" if isinstance(part, int) else f".{part}" if text else part
     return text

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PrivateAttr, model_validator
 
@@ -21,17 +21,33 @@ Tier = Literal["core", "full", "strict"]
 TIERS: tuple[Tier, ...] = ("core", "full", "strict")
 
 Values = Literal[
-    "normal", "nonzero", "distinct", "negative", "positive", "large", "offset", "zeros", "steps"
+    "normal",
+    "nonzero",
+    "distinct",
+    "negative",
+    "positive",
+    "large",
+    "offset",
+    "zeros",
+    "steps",
+    "probabilities",
+    "confident",
 ]
+Problem = Literal["quadratic", "fixed-stream"]
 Model = Literal["exact", "contraction", "composite"]
 Relation = Literal[
     "additive",
     "bias_at_zero",
     "constant_shift",
+    "exp_rows_sum_to_one",
     "gradient_sums_to_zero",
     "inverted_dropout",
+    "logarithmic",
+    "odd",
     "permutation_equivariant",
     "positively_homogeneous",
+    "reflection_differs_by_input",
+    "reflection_sums_to_one",
     "rows_sum_to_one",
     "shift_invariant",
 ]
@@ -39,9 +55,18 @@ Relation = Literal[
 # The id of cases that no spec file names.
 GENERATED = "generated"
 
+# Values that are rows along one axis: each row sums to one.
+DISTRIBUTIONS: frozenset[Values] = frozenset({"probabilities", "confident"})
+
 # Relations that speak of one axis, which the spec must name.
 ALONG_AXIS: frozenset[Relation] = frozenset(
-    {"bias_at_zero", "gradient_sums_to_zero", "permutation_equivariant", "rows_sum_to_one"}
+    {
+        "bias_at_zero",
+        "exp_rows_sum_to_one",
+        "gradient_sums_to_zero",
+        "permutation_equivariant",
+        "rows_sum_to_one",
+    }
 )
 
 
@@ -68,7 +93,7 @@ def _a_range(text: str) -> str:
 
 
 def _a_type(text: str) -> str:
-    known = ("int", "float", "bool", "str", "pair", "array")
+    known = ("int", "float", "bool", "str", "pair", "tuple", "array")
     for part in text.removesuffix("?").split("|"):
         if part not in known:
             raise ValueError(
@@ -82,14 +107,31 @@ ExpressionText = Annotated[str, AfterValidator(_an_expression)]
 ShapeText = Annotated[str, AfterValidator(_a_shape)]
 RangeText = Annotated[str, AfterValidator(_a_range)]
 TypeText = Annotated[str, AfterValidator(_a_type)]
-Identifier = Annotated[str, Field(pattern=r"^[A-Za-z_]\w*$")]
-Slug = Annotated[str, Field(pattern=r"^[a-z0-9]+([._-][a-z0-9]+)*$")]
+
+_NAME = r"^[A-Za-z_]\w*$"
+_SLUG = r"^[a-z0-9]+([._-][a-z0-9]+)*$"
+_DOTTED = r"^[A-Za-z_]\w*(\.[A-Za-z_]\w*)+$"
+
+# Each pattern in words.
+PATTERNS = {
+    _NAME: "a name such as 'Conv2d'",
+    _SLUG: "an id such as 'stride-2' (lower case, digits, '-', '.', '_')",
+    _DOTTED: "a dotted path such as 'torch.nn.Conv2d'",
+}
+
+Identifier = Annotated[str, Field(pattern=_NAME)]
+Slug = Annotated[str, Field(pattern=_SLUG)]
 
 
 class Strict(BaseModel):
     """Unknown keys are errors; a loaded spec never changes."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+# One layer of a container or net: "ReLU", { Linear = [4, 3] }, { Conv2d = { kernel_size = 3 } },
+# or { Sequential = ["ReLU", …] }.
+LayerEntry = str | dict[str, list[Any] | dict[str, Any]]
 
 
 class Header(Strict):
@@ -99,7 +141,7 @@ class Header(Strict):
     family: Slug = Field(description="Group in reports; the folder of the spec file.")
     torch: str | None = Field(
         default=None,
-        pattern=r"^[A-Za-z_]\w*(\.[A-Za-z_]\w*)+$",
+        pattern=_DOTTED,
         description="Dotted path of the PyTorch counterpart, any importable module.",
     )
     summary: str = Field(min_length=1, description="One sentence: what it does.")
@@ -112,7 +154,8 @@ class Argument(Strict):
 
     type: TypeText | None = Field(
         default=None,
-        description="int, float, bool, str, pair (one int or two), array; '?' allows None.",
+        description="int, float, bool, str, pair (one int or two), tuple (of numbers), array; "
+        "'?' allows None.",
     )
     dim: str | None = Field(default=None, description="The argument is the size of this dimension.")
     default: Any = Field(default=None, description="Value when a case is silent; absent: required.")
@@ -162,12 +205,15 @@ class Tensor(Strict):
     """An input, in full."""
 
     shape: ShapeText
-    type: Literal["float", "class index"] = "float"
+    type: Literal["float", "class index", "one-hot"] = "float"
     below: str | None = Field(default=None, description="Class indices are 0 … this dimension - 1.")
     ignored: str | None = Field(
         default=None, description="Argument whose value replaces every fourth class index."
     )
     values: Values = Field(default="normal", description="How values are drawn.")
+    axis: ExpressionText = Field(
+        default="-1", description="The axis of the classes, for one-hot rows and probabilities."
+    )
     differentiable: bool = True
 
 
@@ -233,7 +279,9 @@ class Property(Strict):
     relation: Relation
     modes: list[str] | None = None
     when: ExpressionText | None = None
-    axis: ExpressionText | None = Field(default=None, description="The axis it speaks of.")
+    axis: ExpressionText | None = Field(
+        default=None, description="The axis it speaks of; for a sum to zero also several: (0, 2)."
+    )
 
     @model_validator(mode="after")
     def _names_its_axis(self) -> Property:
@@ -261,15 +309,18 @@ class ErrorContract(Strict):
 
 
 class ErrorGiven(Strict):
-    """What is illegal: an input's shape or a configuration value."""
+    """What is illegal: an input's shape, its values, or a configuration value."""
 
-    inputs: dict[str, ShapeText] = {}
-    config: dict[str, Any] = {}
+    inputs: dict[str, ShapeText] = Field(default={}, description="Other shapes.")
+    values: dict[str, ExpressionText] = Field(
+        default={}, description="What every element of an input is."
+    )
+    config: dict[str, Any] = Field(default={}, description="Other arguments.")
 
     @model_validator(mode="after")
     def _says_something(self) -> ErrorGiven:
-        if not self.inputs and not self.config:
-            raise ValueError("give inputs or config")
+        if not self.inputs and not self.values and not self.config:
+            raise ValueError("give inputs, values or config")
         return self
 
 
@@ -279,7 +330,15 @@ class Case(Strict):
     id: Slug
     config: dict[str, Any] = {}
     dims: dict[str, int | list[int]] = {}
+    layers: list[LayerEntry] = Field(default=[], description="What a container holds.")
+    inputs: dict[str, ShapeText | Tensor] = Field(
+        default={}, description="Inputs in another form, such as one-hot targets."
+    )
     values: dict[str, Values] = Field(default={}, description="Other values for some tensors.")
+    optional: bool = Field(
+        default=False,
+        description="An implementation may refuse it with an error: it is skipped then.",
+    )
     modes: list[str] | None = Field(default=None, description="Only in these modes.")
     tier: Tier = Field(default="core", description="Graded from this tier on.")
     note: str | None = Field(default=None, description="For people: what it is there for.")
@@ -291,12 +350,77 @@ class Benchmark(Strict):
     dims: dict[str, int | list[int]] = {}
     config: dict[str, Any] = {}
 
+    @property
+    def case(self) -> Case:
+        """The same as a case."""
+        return Case(id="benchmark", dims=self.dims, config=self.config)
+
+
+class Trajectory(Strict):
+    """The problems that an optimizer is run on."""
+
+    parameters: list[ShapeText] = Field(min_length=1, description="One shape per parameter.")
+    gradients: list[Problem] = Field(
+        min_length=1,
+        description="Where gradients come from: a quadratic bowl, or drawn anew for each step.",
+    )
+    steps: int = Field(ge=2)
+
+
+class SchedulerHeader(Header):
+    """A learning-rate scheduler: the rate after t steps in closed form."""
+
+    closed_form: ExpressionText = Field(
+        description="The rate as an expression of lr0, t and the arguments."
+    )
+    lr0: float = Field(default=0.1, description="The rate before the first step.")
+    steps: int = Field(ge=2, description="How many steps to take; twice the horizon is usual.")
+
+
+class NetHeader(Header):
+    """A whole net that is trained."""
+
+    data: Literal["iris", "digits"] = Field(description="Rows to train on (specs/data).")
+    image: list[int] | None = Field(default=None, description="Shape of one sample; default: flat.")
+    layers: list[LayerEntry] = Field(min_length=1)
+    loss: LayerEntry
+    optimizer: LayerEntry
+    mode: Literal["train", "eval"] = "train"
+    batch: int = Field(ge=1, description="Rows per step.")
+    steps: int = Field(ge=1)
+    held_back: int = Field(default=0, ge=0, description="Rows that are not trained on.")
+    accuracy: float | None = Field(
+        default=None, description="The share of held-back rows that must be classified right."
+    )
+
+
+Kind = Literal["layer", "loss", "container", "optimizer", "scheduler", "net"]
+
+KINDS: tuple[Kind, ...] = get_args(Kind)
+
+# The tables that a spec of each kind needs, beside its header and its cases.
+NEEDS: dict[Kind, tuple[str, ...]] = {
+    "layer": ("inputs", "outputs", "gradients", "accuracy"),
+    "loss": ("inputs", "outputs", "gradients", "accuracy"),
+    "container": ("inputs", "outputs", "gradients"),
+    "optimizer": ("trajectory",),
+    "scheduler": (),
+    "net": (),
+}
+
 
 class Spec(Strict):
     """One spec file."""
 
     layer: Header | None = Field(default=None, description="A layer: forward(input).")
     loss: Header | None = Field(default=None, description="A loss: forward(input, target).")
+    container: Header | None = Field(default=None, description="A layer made of layers.")
+    optimizer: Header | None = Field(default=None, description="An optimizer: step().")
+    scheduler: SchedulerHeader | None = Field(
+        default=None, description="A learning-rate scheduler: step()."
+    )
+    net: NetHeader | None = Field(default=None, description="A whole net that is trained.")
+    trajectory: Trajectory | None = Field(default=None, description="What an optimizer is run on.")
     config: dict[str, Argument] = {}
     dims: dict[str, RangeText | VariadicDim] = {}
     define: dict[str, ExpressionText] = Field(
@@ -305,13 +429,13 @@ class Spec(Strict):
     require: dict[str, list[ExpressionText]] = Field(
         default={}, description="What a legal case satisfies: 'always' or under a mode's name."
     )
-    inputs: dict[Identifier, ShapeText | Tensor]
-    outputs: dict[Identifier, ShapeText | Output | list[Output]]
+    inputs: dict[Identifier, ShapeText | Tensor] = {}
+    outputs: dict[Identifier, ShapeText | Output | list[Output]] = {}
     parameters: dict[Identifier, Parameter] = {}
     buffers: dict[Identifier, Parameter] = {}
     modes: dict[Slug, Mode] = {}
-    gradients: Gradients
-    accuracy: Accuracy
+    gradients: Gradients = Gradients(wrt=[])
+    accuracy: Accuracy = Accuracy(model="composite")
     properties: list[Property] = Field(default=[], alias="property")
     misreadings: list[Misreading] = Field(default=[], alias="misreading")
     errors: list[ErrorContract] = []
@@ -322,23 +446,16 @@ class Spec(Strict):
     _file: Path | None = PrivateAttr(default=None)
     _positions: Positions = PrivateAttr(default_factory=lambda: Positions(""))
 
-    @model_validator(mode="after")
-    def _one_kind(self) -> Spec:
-        if (self.layer is None) == (self.loss is None):
-            raise ValueError("a spec has either a [layer] or a [loss] table")
-        return self
-
     @property
     def header(self) -> Header:
-        """The [layer] or [loss] table."""
-        header = self.layer or self.loss
-        assert header is not None
+        """The table that gives the spec its kind."""
+        header: Header = getattr(self, self.kind)
         return header
 
     @property
-    def kind(self) -> Literal["layer", "loss"]:
-        """Which of the two it is."""
-        return "layer" if self.layer is not None else "loss"
+    def kind(self) -> Kind:
+        """What the spec describes."""
+        return next(kind for kind in KINDS if getattr(self, kind) is not None)
 
     @property
     def name(self) -> str:
@@ -359,9 +476,9 @@ class Spec(Strict):
         """The line of a key."""
         return self._positions.line(path)
 
-    def input(self, name: str) -> Tensor:
-        """An input in its full form."""
-        entry = self.inputs[name]
+    def input(self, name: str, case: Case | None = None) -> Tensor:
+        """An input in its full form (that of a case, where the case has another)."""
+        entry = (case.inputs if case else {}).get(name, self.inputs[name])
         return entry if isinstance(entry, Tensor) else Tensor(shape=entry)
 
     def output_shapes(self, name: str) -> list[Output]:
@@ -373,13 +490,15 @@ class Spec(Strict):
 
     def mode_names(self, case: Case | None = None) -> list[str | None]:
         """The modes to grade (of a case), or a single None for a layer that has no modes."""
+        if self.trajectory is not None:
+            return [*self.trajectory.gradients]
         if not self.modes:
             return [None]
         return [mode for mode in self.modes if case is None or mode in (case.modes or self.modes)]
 
     def is_random(self, mode: str | None) -> bool:
         """Whether the output is random in this mode."""
-        return mode is not None and self.modes[mode].random
+        return mode is not None and mode in self.modes and self.modes[mode].random
 
 
 ErrorContract.model_rebuild()

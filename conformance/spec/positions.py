@@ -12,12 +12,22 @@ from collections.abc import Sequence
 
 Path = tuple[str | int, ...]
 
-_HEADER = re.compile(r"^\s*(\[\[?)\s*(.+?)\s*\]\]?\s*(?:#.*)?$")
-_KEY = re.compile(
-    r"""^\s*((?:[\w-]+|"[^"]*"|'[^']*')(?:\s*\.\s*(?:[\w-]+|"[^"]*"|'[^']*'))*)\s*="""
+# What may hold brackets, equals signs and hashes that mean nothing: strings and comments.
+_HIDDEN = re.compile(
+    "|".join(
+        [
+            r'"""(?:\\.|[^\\])*?"{3,5}',
+            r"'''.*?'{3,5}",
+            r'"(?:\\.|[^"\\\n])*"',
+            r"'[^'\n]*'",
+            r"#[^\n]*",
+        ]
+    ),
+    re.DOTALL,
 )
-_PART = re.compile(r"""[\w*-]+|"[^"]*"|'[^']*'""")
-_STRING = re.compile(r"""\"\"\".*?\"\"\"|'''.*?'''|"(?:\\.|[^"\\])*"|'[^']*'""", re.DOTALL)
+_HEADER = re.compile(r"\s*(\[\[?)([^]]+)\]")
+_KEY = re.compile(r'\s*([\w"-][\w".\s-]*)=')
+_PART = re.compile(r"""[\w-]+|"[^"]*"|'[^']*'""")
 
 
 class Positions:
@@ -25,37 +35,34 @@ class Positions:
 
     def __init__(self, text: str) -> None:
         self._lines: dict[Path, int] = {}
-        counts: dict[Path, int] = {}
+        self._last: dict[Path, int] = {}  # the index of the last element of an array of tables
         table: Path = ()
         depth = 0  # inside a multi-line array or inline table
-        fence = ""  # inside a multi-line string
-        for number, line in enumerate(text.splitlines(), start=1):
-            if fence:
-                if fence in line:
-                    fence = ""
-                continue
-            if depth == 0 and (header := _HEADER.match(line)):
-                name = _parts(header[2])
-                if header[1] == "[[":
-                    counts[name] = counts.get(name, -1) + 1
-                    table = (*name, counts[name])
-                elif name[:1] in counts:  # a table inside the last element of an array of tables
-                    table = (name[0], counts[name[:1]], *name[1:])
-                else:
-                    table = name
-                self._lines.setdefault(table, number)
-                continue
-            if depth == 0 and (key := _KEY.match(line)):
-                path = (*table, *_parts(key[1]))
-                for length in range(len(table) + 1, len(path) + 1):
-                    self._lines.setdefault(path[:length], number)
-            bare = _STRING.sub("", line)
-            for quotes in ('"""', "'''"):
-                if quotes in bare:
-                    fence = quotes
-                    bare = bare.split(quotes)[0]
-            bare = bare.split("#")[0]
-            depth = max(0, depth + sum(map(bare.count, "[{")) - sum(map(bare.count, "]}")))
+        bare_text = _HIDDEN.sub(_hide, text)
+        lines = zip(text.split("\n"), bare_text.split("\n"), strict=True)
+        for number, (line, bare) in enumerate(lines, start=1):
+            if depth == 0 and (header := _HEADER.match(bare)):
+                table = self._table(_parts(line[slice(*header.span(2))]), header[1] == "[[")
+                self._note(table, number)
+            elif depth == 0 and (key := _KEY.match(bare)):
+                self._note((*table, *_parts(line[slice(*key.span(1))])), number)
+            depth += sum(map(bare.count, "[{")) - sum(map(bare.count, "]}"))
+
+    def _table(self, name: Path, starts_element: bool) -> Path:
+        """The path of a header: names of arrays of tables are followed by an index."""
+        path: Path = ()
+        for i, part in enumerate(name, start=1):
+            path = (*path, part)
+            if starts_element and i == len(name):
+                self._last[path] = self._last.get(path, -1) + 1
+            if path in self._last:
+                path = (*path, self._last[path])
+        return path
+
+    def _note(self, path: Path, number: int) -> None:
+        for length in range(1, len(path)):
+            self._lines.setdefault(path[:length], number)
+        self._lines[path] = number
 
     def line(self, path: Sequence[str | int]) -> int:
         """The line of `path`, or of the nearest enclosing key that has one; 1 for the file."""
@@ -63,6 +70,11 @@ class Positions:
             if (found := self._lines.get(tuple(path[:length]))) is not None:
                 return found
         return 1
+
+
+def _hide(hidden: re.Match[str]) -> str:
+    """Quotes in place of a string, so that lines and columns stay; nothing for a comment."""
+    return "" if hidden[0].startswith("#") else re.sub(r"[^\n]", '"', hidden[0])
 
 
 def _parts(dotted: str) -> Path:

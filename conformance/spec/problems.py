@@ -6,6 +6,9 @@ import difflib
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+Place = tuple[str | int, ...]  # ("case", 2, "config", "stride")
+Problem = tuple[Place, str]
+
 
 @dataclass(frozen=True)
 class SpecProblem:

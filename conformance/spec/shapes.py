@@ -6,6 +6,7 @@ a variadic dimension (``*S``, any number of axes), an integer, or an arithmetic 
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
@@ -14,7 +15,6 @@ from conformance.spec.expressions import (
     Expression,
     ExpressionError,
     Value,
-    format_bindings,
     parse_expression,
 )
 
@@ -40,10 +40,9 @@ class Shape:
             if not isinstance(sizes, tuple) or not all(
                 isinstance(size, int) and not isinstance(size, bool) and size >= 0 for size in sizes
             ):
-                used = {n: bindings[n] for n in sorted(expression.names) if n in bindings}
                 raise ExpressionError(
                     f"{expression.text!r} in shape {self.text!r} gives {value!r}, which is not a "
-                    f"size ({format_bindings(used)})"
+                    f"size ({expression.describe(bindings)})"
                 )
             axes.extend(sizes)
         return tuple(axes)
@@ -61,9 +60,12 @@ def parse_shape(text: str) -> Shape:
     for token in _split(text):
         variadic = token.startswith("*")
         try:
-            tokens.append((parse_expression(token.removeprefix("*")), variadic))
+            expression = parse_expression(token.removeprefix("*"))
         except ExpressionError as error:
             raise ExpressionError(f"shape {text!r}: {error}") from None
+        if isinstance(expression.tree, ast.Tuple | ast.List):
+            raise ExpressionError(f"shape {text!r}: axes are separated by blanks alone")
+        tokens.append((expression, variadic))
     return Shape(text, tuple(tokens))
 
 

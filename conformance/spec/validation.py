@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from typing import Any
 
 from conformance.spec.binding import DRAWN, BoundCase, bind, constructor_value
 from conformance.spec.expressions import ExpressionError, parse_expression
 from conformance.spec.model import GENERATED, Argument, Case, Spec, Tensor, VariadicDim
-from conformance.spec.problems import suggestion
+from conformance.spec.problems import Place, Problem, suggestion
 from conformance.spec.shapes import parse_shape
-
-Problem = tuple[tuple[str | int, ...], str]
 
 _PYTHON_TYPES: dict[str, tuple[type, ...]] = {
     "int": (int,),
@@ -27,16 +25,29 @@ def validate(spec: Spec) -> list[Problem]:
     problems = [*_names(spec), *_config(spec), *_references(spec), *_duplicates(spec)]
     # Cases are bound only when all names are right: otherwise each case repeats the same mistake.
     return problems or [
-        problem for i, case in enumerate(spec.cases) for problem in _case(spec, i, case)
+        problem for place, case in _cases(spec) for problem in _case(spec, place, case)
     ]
+
+
+def _cases(spec: Spec) -> Iterator[tuple[Place, Case]]:
+    for i, case in enumerate(spec.cases):
+        yield ("case", i), case
+    if spec.benchmark is not None:
+        yield ("benchmark",), spec.benchmark.case
 
 
 def _names(spec: Spec) -> Iterator[Problem]:
     """Names in expressions and shapes must be defined."""
-    known = [name.removeprefix("*") for name in spec.dims] + list(spec.config)
+    known = {name.removeprefix("*"): "a dimension" for name in spec.dims}
+    for name in spec.config:
+        if name in known:
+            yield ("config", name), f"{name} is {known[name]}, too"
+        known.setdefault(name, "an argument")
     for name, text in spec.define.items():
+        if name in known:
+            yield ("define", name), f"{name} is {known[name]}, too"
         yield from _unknown(("define", name), parse_expression(text).names, known)
-        known.append(name)
+        known.setdefault(name, "a definition")
     for mode, conditions in spec.require.items():
         if mode != "always" and mode not in spec.modes:
             allowed = ["always", *spec.modes]
@@ -47,11 +58,12 @@ def _names(spec: Spec) -> Iterator[Problem]:
         yield from _unknown(place, parse_shape(text).names, known)
     for place, text in _conditions(spec):
         yield from _unknown(place, parse_expression(text).names, known)
+    if spec.scheduler is not None:
+        names = parse_expression(spec.scheduler.closed_form).names
+        yield from _unknown(("scheduler", "closed_form"), names, [*known, "lr0", "t", "pi"])
 
 
-def _unknown(
-    place: tuple[str | int, ...], names: Iterable[str], known: list[str]
-) -> Iterator[Problem]:
+def _unknown(place: Place, names: Iterable[str], known: Collection[str]) -> Iterator[Problem]:
     for name in sorted(names):
         if name not in known:
             yield (
@@ -60,24 +72,36 @@ def _unknown(
             )
 
 
-def _shapes(spec: Spec) -> Iterator[tuple[tuple[str | int, ...], str]]:
-    for name in spec.inputs:
-        yield ("inputs", name), spec.input(name).shape
+def _shapes(spec: Spec) -> Iterator[tuple[Place, str]]:
+    for place, tensor in _tensors(spec):
+        yield place, tensor.shape
     for name in spec.outputs:
         for output in spec.output_shapes(name):
             yield ("outputs", name), output.shape
     for table, entries in (("parameters", spec.parameters), ("buffers", spec.buffers)):
         for name, entry in entries.items():
-            yield (table, name), entry.shape
+            yield (table, name, "shape"), entry.shape
     for name, argument in spec.config.items():
         if argument.shape is not None:
-            yield ("config", name), argument.shape
+            yield ("config", name, "shape"), argument.shape
     for i, contract in enumerate(spec.errors):
         for name, shape in contract.given.inputs.items():
             yield ("errors", i, "given", "inputs", name), shape
 
 
-def _conditions(spec: Spec) -> Iterator[tuple[tuple[str | int, ...], str]]:
+def _tensors(spec: Spec) -> Iterator[tuple[Place, Tensor]]:
+    """Every form of every input."""
+    for name in spec.inputs:
+        yield ("inputs", name), spec.input(name)
+    for i, case in enumerate(spec.cases):
+        for name in case.inputs:
+            if name in spec.inputs:
+                yield ("case", i, "inputs", name), spec.input(name, case)
+
+
+def _conditions(spec: Spec) -> Iterator[tuple[Place, str]]:
+    for place, tensor in _tensors(spec):
+        yield place, tensor.axis
     for name in spec.outputs:
         for output in spec.output_shapes(name):
             if output.when:
@@ -85,16 +109,19 @@ def _conditions(spec: Spec) -> Iterator[tuple[tuple[str | int, ...], str]]:
     for table, entries in (("parameters", spec.parameters), ("buffers", spec.buffers)):
         for name, entry in entries.items():
             if entry.when:
-                yield (table, name), entry.when
+                yield (table, name, "when"), entry.when
     for i, relation in enumerate(spec.properties):
-        for text in (relation.when, relation.axis):
+        for key, text in (("when", relation.when), ("axis", relation.axis)):
             if text:
-                yield ("property", i), text
+                yield ("property", i, key), text
     rule = spec.accuracy.reduction
-    for tensor, text in rule.items() if isinstance(rule, dict) else [("", rule)] if rule else []:
-        yield ("accuracy", "reduction", *([tensor] if tensor else [])), text
-    for tensor, text in spec.accuracy.gain.items():
-        yield ("accuracy", "gain", tensor), text
+    for name, text in rule.items() if isinstance(rule, dict) else [("", rule)] if rule else []:
+        yield ("accuracy", "reduction", *([name] if name else [])), text
+    for name, text in spec.accuracy.gain.items():
+        yield ("accuracy", "gain", name), text
+    for i, contract in enumerate(spec.errors):
+        for name, text in contract.given.values.items():
+            yield ("errors", i, "given", "values", name), text
 
 
 def _config(spec: Spec) -> Iterator[Problem]:
@@ -142,6 +169,8 @@ def _fits(kind: str, value: Any) -> bool:
     if kind == "pair":
         pair = value if isinstance(value, list) else [value, value]
         return len(pair) == 2 and all(_fits("int", item) for item in pair)
+    if kind == "tuple":
+        return isinstance(value, list) and all(_fits("float", item) for item in value)
     if kind == "array":
         return value == DRAWN or (
             isinstance(value, list) and all(_fits("float", item) for item in value)
@@ -172,15 +201,14 @@ def _references(spec: Spec) -> Iterator[Problem]:
                 ("gradients", "batch_independent"),
                 f"{mode} is not a mode{suggestion(mode, spec.modes)}",
             )
-    for name, tensor in spec.inputs.items():
-        if isinstance(tensor, Tensor):
-            if tensor.type == "class index" and tensor.below not in spec.dims:
-                yield ("inputs", name), "a class index needs below = a dimension"
-            if tensor.ignored is not None and tensor.ignored not in spec.config:
-                yield (
-                    ("inputs", name),
-                    f"{tensor.ignored} is not an argument{suggestion(tensor.ignored, spec.config)}",
-                )
+    for place, tensor in _tensors(spec):
+        if tensor.type == "class index" and tensor.below not in spec.dims:
+            yield place, "a class index needs below = a dimension"
+        if tensor.ignored is not None and tensor.ignored not in spec.config:
+            yield (
+                place,
+                f"{tensor.ignored} is not an argument{suggestion(tensor.ignored, spec.config)}",
+            )
     rule = spec.accuracy.reduction
     for key, table, allowed in (
         ("reduction", rule if isinstance(rule, dict) else {}, [*spec.outputs, *gradients]),
@@ -197,7 +225,7 @@ def _references(spec: Spec) -> Iterator[Problem]:
                     f"{mode} is not a mode{suggestion(mode, spec.modes)}",
                 )
     for i, contract in enumerate(spec.errors):
-        for name in contract.given.inputs:
+        for name in (*contract.given.inputs, *contract.given.values):
             if name not in spec.inputs:
                 yield (
                     ("errors", i, "given"),
@@ -230,20 +258,20 @@ def _duplicates(spec: Spec) -> Iterator[Problem]:
         yield place, f"{GENERATED!r} is reserved for cases that no file names"
 
 
-def _case(spec: Spec, index: int, case: Case) -> Iterator[Problem]:
+def _case(spec: Spec, place: Place, case: Case) -> Iterator[Problem]:
     """A case's keys, and whether it is legal, has shapes, and runs in some mode."""
-    place: tuple[str | int, ...] = ("case", index)
     if wrong_keys := list(_case_keys(spec, place, case)):
         yield from wrong_keys
         return
     try:
-        bound = bind(spec, case)
-        yield from _legal(bound, place)
+        wrong = _illegal(bind(spec, case))
     except ExpressionError as error:
-        yield place, f"{case.id}: {error}"
+        wrong = str(error)
+    if wrong:
+        yield place, f"{case.id}: {wrong}" if place[0] == "case" else wrong
 
 
-def _case_keys(spec: Spec, place: tuple[str | int, ...], case: Case) -> Iterator[Problem]:
+def _case_keys(spec: Spec, place: Place, case: Case) -> Iterator[Problem]:
     for name, value in case.config.items():
         if name not in spec.config:
             yield (
@@ -260,6 +288,12 @@ def _case_keys(spec: Spec, place: tuple[str | int, ...], case: Case) -> Iterator
             yield (*place, "dims", name), "a list of sizes is for *N, a number for N"
         elif any(n < 0 for n in (size if isinstance(size, list) else [size])):
             yield (*place, "dims", name), "a size is not negative"
+    for name in case.inputs:
+        if name not in spec.inputs:
+            yield (
+                (*place, "inputs", name),
+                f"{name} is not an input{suggestion(name, spec.inputs)}",
+            )
     drawn = [*spec.inputs, *spec.parameters, *spec.buffers]
     for name in case.values:
         if name not in drawn:
@@ -269,13 +303,17 @@ def _case_keys(spec: Spec, place: tuple[str | int, ...], case: Case) -> Iterator
             yield (*place, "modes"), f"{mode} is not a mode{suggestion(mode, spec.modes)}"
 
 
-def _legal(bound: BoundCase, place: tuple[str | int, ...]) -> Iterator[Problem]:
+def _illegal(bound: BoundCase) -> str | None:
+    """Why a case cannot be used; None if it can. `ExpressionError` if a shape has no value."""
     if always := bound.violated(None):
-        yield place, f"{bound.id}: violates {always[0]!r} ({bound.describe()})"
-        return
+        return f"violates {always[0]!r} ({bound.describe()})"
     if not bound.modes():
-        yield place, f"{bound.id}: is legal in no mode ({bound.describe()})"
-    bound.inputs()
+        modes = bound.spec.mode_names(bound.case)
+        why = ", ".join(f"{mode} violates {bound.violated(mode)[0]!r}" for mode in modes)
+        return f"is legal in no mode: {why} ({bound.describe()})"
+    for name in bound.inputs():
+        bound.class_axis(name)
     bound.outputs()
     bound.parameters()
     bound.buffers()
+    return None

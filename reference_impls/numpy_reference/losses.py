@@ -216,8 +216,10 @@ class NLLLoss(_ClassLoss):
         return grad_log_p
 
     def _from_distributions(self, target: Array, weight: Array) -> tuple[Array, Any]:
-        coefficients = target.astype(weight.dtype) * weight
-        return coefficients, coefficients.sum()  # one-hot targets agree with class indices
+        # One-hot targets agree with class indices, so those of the ignored class do not count.
+        counted = np.arange(weight.size).reshape(weight.shape) != self.ignore_index
+        coefficients = target.astype(weight.dtype) * (weight * counted)
+        return coefficients, coefficients.sum()
 
 
 class CrossEntropyLoss(_ClassLoss):

@@ -67,7 +67,7 @@ def test_the_grammar_of_a_failure_in_full(first_failure):
     text = first_failure("Linear", LINEAR.replace("dy.T @ self.x", "dy.T @ self.x / len(dy)"))
     assert text == textwrap.dedent(
         """\
-        Linear :: grad_weight [default, float64]                                     FAILED (wrong)
+        Linear :: grad_weight [default, float64]                                    FAILED (wrong)
           grad_weight[0, 0] = -0.9158612, but should be -3.663445
           15 of 15 elements differ; worst 5.7e+00 at [0, 2] (allowed 8.7e-15)
           gradient of your own forward: inconsistent, so backward is not the derivative of forward

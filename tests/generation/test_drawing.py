@@ -4,18 +4,21 @@ import numpy as np
 import pytest
 
 from conformance.generation.drawing import (
+    EDGED,
     KINKED,
     choose,
     class_indices,
     draw,
     float32_exact,
     integers,
+    one_hot,
     permutation,
 )
 from conformance.numerics.finite_differences import STEP
 from conformance.spec.model import Values
 
 KINDS = get_args(Values)
+DISTRIBUTIONS = ["probabilities", "confident"]
 
 # Recordings were made with these numbers. If they change, so must every recording.
 GOLDEN = {
@@ -28,6 +31,8 @@ GOLDEN = {
     "offset": [1023.2607421875, 1022.25],
     "zeros": [0.0, 0.0],
     "steps": [1.0, -1.0],
+    "probabilities": [0.316925048828125, 0.683074951171875],
+    "confident": [0.9999990463256836, 9.5367431640625e-07],
 }
 
 
@@ -52,7 +57,7 @@ def test_float32_holds_every_value_exactly(kind):
     assert float32_exact(draw(kind, (2000,), "key"))
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", sorted(set(KINDS) - EDGED))
 def test_a_small_step_from_a_value_is_exact_in_float64(kind):
     values = draw(kind, (2000,), "key")
     for step in (STEP / 2, -STEP / 2):
@@ -61,9 +66,14 @@ def test_a_small_step_from_a_value_is_exact_in_float64(kind):
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_values_are_float64_of_the_shape_asked_for(kind):
-    for shape in [(2, 3, 4), (5,), (), (0,), (0, 3), (2, 0)]:
+    for shape in [(2, 3, 4), (5,), (0,), (0, 3), (2, 0)]:
         values = draw(kind, shape, "key")
         assert (type(values), values.shape, values.dtype) == (np.ndarray, shape, np.float64)
+
+
+@pytest.mark.parametrize("kind", [kind for kind in KINDS if kind not in DISTRIBUTIONS])
+def test_a_value_without_axes_is_an_array(kind):
+    assert draw(kind, (), "key").shape == ()
 
 
 @pytest.mark.parametrize("kind", [kind for kind in KINDS if kind != "zeros"])
@@ -105,6 +115,28 @@ def test_distinct_values_lie_on_both_sides_of_zero():
     assert values.min() < 0 < values.max()
 
 
+@pytest.mark.parametrize("kind", DISTRIBUTIONS)
+@pytest.mark.parametrize("axis", [0, 1, 2])
+def test_a_distribution_stands_along_its_axis(kind, axis):
+    sums = draw(kind, (4, 5, 3), "key", axis).sum(axis)
+    np.testing.assert_allclose(sums, 1, rtol=2**-24)
+
+
+def test_probabilities_sum_to_exactly_one():
+    assert (draw("probabilities", (500, 6), "key").sum(axis=1) == 1).all()
+
+
+def test_probabilities_keep_away_from_zero_and_one():
+    values = draw("probabilities", (500, 4), "key")
+    assert 1 / 20 < values.min() < values.max() < 0.95
+
+
+def test_a_confident_distribution_is_nearly_sure_of_one_class():
+    values = np.sort(draw("confident", (500, 4), "key"), axis=1)
+    assert values[:, 3].min() > 0.98
+    assert 0 < values[:, :3].min() < values[:, :3].max() <= 2**-8
+
+
 def test_steps_take_all_three_values():
     assert set(draw("steps", (100,), "key")) == {-1.0, 0.0, 1.0}
 
@@ -125,6 +157,19 @@ def test_class_indices_are_nearly_uniform_integers():
     assert indices.dtype == np.int64
     assert np.bincount(indices.ravel(), minlength=5).min() > 500
     assert set(indices.ravel()) == set(range(5))
+
+
+def test_one_hot_rows_stand_along_the_axis():
+    rows = one_hot(np.array([[2, 0], [1, 1]]), 3, axis=1)
+    assert rows.dtype == np.float64
+    assert rows.tolist() == [
+        [[0, 1], [0, 0], [1, 0]],
+        [[0, 0], [1, 1], [0, 0]],
+    ]
+
+
+def test_a_single_one_hot_row():
+    assert one_hot(np.array(1), 3, axis=0).tolist() == [0, 1, 0]
 
 
 @pytest.mark.parametrize("size", [0, 1, 2, 100])

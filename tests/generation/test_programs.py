@@ -208,6 +208,30 @@ def test_no_class_index_is_ignored_where_the_case_does_not_say_so():
     assert programs("CrossEntropyLoss").inputs()["target"].min() >= 0
 
 
+def test_one_hot_targets_are_rows_of_zeros_with_one_1_along_the_classes():
+    made = programs("NLLLoss", "one-hot-images")
+    target = made.inputs()["target"]
+    assert target.shape == (3, 4, 2, 5)
+    assert set(target.ravel()) == {0, 1}
+    assert (target.sum(axis=1) == 1).all()
+
+
+def test_every_fourth_one_hot_target_is_of_the_ignored_class():
+    target = programs("NLLLoss", "one-hot-ignore-index").inputs()["target"]
+    assert target[3].tolist() == [0, 0, 1, 0]
+
+
+def test_targets_that_are_classes_are_labels():
+    assert programs("NLLLoss").single().labels == ("target",)
+    assert programs("NLLLoss", "one-hot").single().labels == ("target",)
+    assert programs("CrossEntropyLoss", "class-probabilities").single().labels == ()
+
+
+def test_probabilities_sum_to_one_along_the_classes():
+    made = programs("NLLLossOnProbabilities", "images")
+    assert (made.inputs()["input"].sum(axis=1) == 1).all()
+
+
 # --- arrays in the configuration ------------------------------------------------------------------
 
 

@@ -7,9 +7,40 @@ from conformance.generation.programs import Programs
 from conformance.generation.strategies import bound_cases
 from conformance.spec.binding import BoundCase, bounds
 from conformance.spec.catalogue import load, spec_files
+from conformance.spec.loading import parse_spec
 from conformance.spec.model import Spec, VariadicDim
 
-each_spec = pytest.mark.parametrize("path", spec_files(), ids=lambda path: path.stem)
+# Of what has a forward; optimizers and schedulers are run on problems of their own.
+each_spec = pytest.mark.parametrize(
+    "path", [path for path in spec_files() if load(path).inputs], ids=lambda path: path.stem
+)
+
+
+STATISTICS = """
+[layer]
+name = "Statistics"
+family = "normalization"
+summary = "Divides by the standard deviation."
+equation = "y = x / std(x)"
+source = "none"
+[dims]
+N = "1..3"
+[require]
+train = ["N > 1"]
+[inputs]
+input = "N"
+[outputs]
+output = "N"
+[modes]
+train = {}
+eval = {}
+[gradients]
+wrt = ["input"]
+[accuracy]
+model = "composite"
+[[case]]
+id = "default"
+"""
 
 
 def drawn(spec: Spec, mode: str | None) -> list[BoundCase]:
@@ -35,6 +66,12 @@ def test_a_generated_case_is_legal(path):
     for mode, bound in generated(path):
         assert bound.id == "generated"
         assert bound.violated(mode) == []
+
+
+def test_what_one_mode_requires_another_need_not_meet():
+    spec = parse_spec(STATISTICS, "statistics.toml")
+    assert min(bound.dims["N"] for bound in drawn(spec, "train")) == 2
+    assert min(bound.dims["N"] for bound in drawn(spec, "eval")) == 1
 
 
 @each_spec

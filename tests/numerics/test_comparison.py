@@ -87,7 +87,6 @@ def test_among_infinite_errors_the_first_is_the_worst():
     assert difference([3.0, NAN, INF], [0.0, 0.0, 0.0]).worst_index == (1,)
 
 
-@pytest.mark.xfail(strict=True, reason="an allowance of NaN allows everything")
 def test_an_allowance_of_nan_allows_nothing():
     assert difference([1.0], [2.0], allowed=NAN) is not None
 

@@ -1,6 +1,7 @@
 import io
 import json
 import zipfile
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,11 +15,13 @@ from conformance.numerics.tolerance import Expected
 from conformance.oracles.making import recorded_trials
 from conformance.oracles.oracle import OracleError
 from conformance.oracles.recording import RecordedOracle, Recording
+from conformance.records.trial import ZeroGrad
 from conformance.sessions.in_process import InProcessSession
 from conformance.spec.binding import BoundCase, bind
 from conformance.spec.catalogue import find_spec, load, recording_path, spec_files, specs_folder
 
-each_spec = pytest.mark.parametrize("path", spec_files(), ids=lambda path: path.stem)
+RECORDED = [path for path in spec_files() if load(path).kind != "scheduler"]
+each_spec = pytest.mark.parametrize("path", RECORDED, ids=lambda path: path.stem)
 
 
 # --- the recordings that are shipped --------------------------------------------------------------
@@ -76,9 +79,9 @@ def test_a_shipped_recording_needs_no_pickle(path):
     assert dtypes == {"numbers": np.float64, "bounds": np.float32, "index": np.uint8}
 
 
-def test_every_spec_has_a_recording_and_every_recording_a_spec():
+def test_what_an_oracle_judges_is_recorded_and_nothing_else():
     shipped = set((specs_folder() / "recorded").iterdir())
-    assert shipped == {recording_path(load(path)) for path in spec_files()}
+    assert shipped == {recording_path(load(path)) for path in RECORDED}
 
 
 def test_the_shipped_recordings_are_small():
@@ -129,6 +132,11 @@ def test_a_recorded_trial_is_known(bound, trial, file):
     expectation = RecordedOracle().expect(bound, trial)
     assert expectation.oracle == "recorded torch 2.0.1"
     assert [list(step) for step in expectation.steps] == [["output"], ["grad_input", "grad_weight"]]
+
+
+def test_a_recording_is_good_for_every_dtype(bound, trial, file):
+    written(trial, file)
+    assert RecordedOracle().expect(bound, replace(trial, dtype="float32")) is not None
 
 
 def test_values_and_errors_survive(trial, file):
@@ -199,11 +207,17 @@ def test_a_recording_made_with_other_tensors_is_stale(bound, trial, file):
     assert str(caught.value) == STALE
 
 
-@pytest.mark.xfail(strict=True, reason="only arrays are compared: not bias, eps, stride, …")
 def test_a_recording_made_with_other_arguments_is_stale(bound, trial, file):
     written(trial, file)
     with pytest.raises(OracleError) as caught:
         RecordedOracle().expect(bound, replace(trial, config={**trial.config, "bias": False}))
+    assert str(caught.value) == STALE
+
+
+def test_a_recording_made_with_other_steps_is_stale(bound, trial, file):
+    written(trial, file)
+    with pytest.raises(OracleError) as caught:
+        RecordedOracle().expect(bound, replace(trial, steps=(*trial.steps, ZeroGrad())))
     assert str(caught.value) == STALE
 
 
@@ -235,7 +249,9 @@ def complaint(file: Path, content: bytes) -> str:
     pytest.fail(f"{other} was raised")
 
 
-CUT_SHORT = {"format": 1, "torch": "2", "trials": {"a": {"given": [["x", [3]]], "steps": []}}}
+TENSOR = {"name": "output", "shape": [3], "float32_error": 0.0, "exact": True}
+INDEX = {"format": 2, "torch": "2", "fingerprints": {}}
+CUT_SHORT = INDEX | {"trials": {"a": [[TENSOR]]}}
 
 
 @pytest.mark.parametrize(
@@ -244,18 +260,19 @@ CUT_SHORT = {"format": 1, "torch": "2", "trials": {"a": {"given": [["x", [3]]], 
         b"hello",
         npz(other=np.zeros(3)),
         with_index({}),
-        with_index({"format": 1, "torch": "2", "trials": {"a": {}}}),
+        with_index(INDEX),
         npz(numbers=np.array([{}], dtype=object), bounds=np.empty(0), index=np.empty(0)),
     ],
-    ids=["text", "foreign arrays", "no format", "no steps", "pickled objects"],
+    ids=["text", "foreign arrays", "no format", "no trials", "pickled objects"],
 )
 def test_a_file_that_is_no_recording_is_named(file, content):
     assert complaint(file, content).startswith("Linear.npz is not a usable recording: ")
 
 
 def test_a_recording_of_another_format_says_so(file):
-    assert complaint(file, with_index({"format": 2})) == (
-        "Linear.npz is not a usable recording: format 2, expected 1"
+    assert complaint(file, with_index(INDEX | {"format": 1})) == (
+        "Linear.npz is not a usable recording: its format is 1, not 2; "
+        "run 'conformance record' to make it anew"
     )
 
 
@@ -265,10 +282,6 @@ def test_a_recording_that_is_cut_short_says_so(file):
     )
 
 
-uncaught = pytest.mark.xfail(strict=True, reason="another exception than OracleError comes out")
-
-
-@uncaught
 @pytest.mark.parametrize("share", [0, 0.1, 0.5, 0.99])
 def test_a_truncated_file_is_named(trial, file, share):
     content = written(trial, file)
@@ -276,23 +289,49 @@ def test_a_truncated_file_is_named(trial, file, share):
     assert message.startswith("Linear.npz is not a usable recording: ")
 
 
-@uncaught
-@pytest.mark.parametrize("place", [0.2, 0.5, 0.8])
-def test_a_damaged_file_is_named(trial, file, place):
+def test_no_damaged_byte_changes_what_is_read(trial, file):
     content = written(trial, file)
-    start = int(place * len(content))
-    damaged = content[:start] + bytes(16) + content[start + 16 :]
-    assert complaint(file, damaged).startswith("Linear.npz is not a usable recording: ")
+    good = Recording.load(file)
+    for place in range(len(content)):
+        damaged = bytearray(content)
+        damaged[place] ^= 1
+        file.write_bytes(damaged)
+        with suppress(OracleError):
+            recording = Recording.load(file)  # a date or an attribute in the archive has no effect
+            assert recording.fingerprints == good.fingerprints
+            assert str(recording.expected) == str(good.expected)
 
 
-@uncaught
-@pytest.mark.parametrize("index", [[], 3, {"format": 1, "torch": "2", "trials": []}])
+def test_a_file_that_cannot_be_written_leaves_the_old_one(trial, file, monkeypatch):
+    content = written(trial, file)
+
+    def full(unfinished, **arrays):
+        unfinished.write(b"PK")
+        raise OSError("No space left on device")
+
+    monkeypatch.setattr(np, "savez_compressed", full)
+    with pytest.raises(OSError, match="No space left"):
+        written(trial, file)
+    assert file.read_bytes() == content
+    assert list(file.parent.iterdir()) == [file]
+
+
+@pytest.mark.parametrize(
+    "index",
+    [
+        [],
+        3,
+        INDEX | {"trials": []},
+        INDEX | {"trials": {"a": [TENSOR]}},
+        INDEX | {"trials": {"a": [[TENSOR | {"shape": [-1]}]]}},
+        INDEX | {"trials": {"a": [[TENSOR | {"float32_error": "large"}]]}},
+    ],
+)
 def test_an_index_of_another_shape_is_named(file, index):
     message = complaint(file, with_index(index))
     assert message.startswith("Linear.npz is not a usable recording: ")
 
 
-@uncaught
 def test_a_single_array_is_no_recording(file):
     array = io.BytesIO()
     np.save(array, np.zeros(3))

@@ -1,3 +1,5 @@
+import tomllib
+
 import pytest
 
 from conformance.spec.positions import Positions
@@ -5,7 +7,7 @@ from conformance.spec.positions import Positions
 TEXT = """\
 title = "t"
 [plain]                  # line 2
-one = 1
+one = 1                  # not a [
 "quoted key" = 2
 'single' = 3
 dotted.inner = 4
@@ -93,14 +95,30 @@ def test_a_string_on_one_line_hides_nothing_after_it(string):
     assert Positions(f"a = {string}\n[b]\nc = 1\n").line(("b", "c")) == 3
 
 
-@pytest.mark.xfail(strict=True, reason="multi-line strings are not recognised: lines are lost")
 @pytest.mark.parametrize("quotes", ['"""', "'''"])
-def test_the_lines_of_a_multi_line_string_are_not_keys(quotes):
-    positions = Positions(f"a = {quotes}begin [\n[b]\nc = 1\n{quotes}\nd = 1\n[b]\nc = 1\n")
+@pytest.mark.parametrize("end", ["", "'", '"', "''", '""'])
+def test_the_lines_of_a_multi_line_string_are_not_keys(quotes, end):
+    text = f"a = {quotes}begin [\n[b]\nc = 1\n{end}{quotes} # {quotes}\nd = 1\n[b]\nc = 1\n"
+    assert tomllib.loads(text)["b"] == {"c": 1}
+    positions = Positions(text)
     assert [positions.line(("d",)), positions.line(("b", "c"))] == [5, 7]
 
 
-@pytest.mark.xfail(strict=True, reason="only the element of [[outputs.loss]] has a line")
 def test_an_array_of_tables_has_the_line_of_its_first_header():
     positions = Positions('a = 1\n[[outputs.loss]]\nshape = "N"\n[[outputs.loss]]\nshape = "C"\n')
     assert [positions.line(("outputs", "loss")), positions.line(("outputs", "loss", 1))] == [2, 4]
+
+
+def test_arrays_of_tables_nest():
+    positions = Positions("[[a]]\n[[a.b]]\n[[a.b]]\n[a.b.c]\nd = 1\n[[a]]\n[[a.b]]\nd = 2\n")
+    assert positions.line(("a", 0, "b", 1, "c", "d")) == 5
+    assert positions.line(("a", 1, "b", 0, "d")) == 8
+
+
+def test_a_table_has_its_own_line_wherever_its_parts_stand():
+    positions = Positions("[a.b]\nc = 1\n[a]\nd = 1\n[e.f]\n")
+    assert [positions.line(("a",)), positions.line(("a", "b")), positions.line(("e",))] == [3, 1, 5]
+
+
+def test_other_ends_of_lines_do_not_count():
+    assert Positions("a = '\u2028'\nb = 1\n").line(("b",)) == 2

@@ -1,0 +1,172 @@
+"""Optimizers, schedulers and whole nets: step by step."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+
+import numpy as np
+
+from conformance.checks.check import check
+from conformance.checks.evidence import Evidence
+from conformance.numerics.comparison import compare
+from conformance.numerics.tolerance import UNIT_ROUNDOFF
+from conformance.records.trial import Train
+from conformance.records.verdict import Finding
+from conformance.spec.binding import BoundCase
+from conformance.spec.expressions import parse_expression
+
+
+@check("in_place", group="steps", tier="core", kinds=("optimizer",), generated=True)
+def in_place(evidence: Evidence) -> Iterator[Finding]:
+    """The optimizer runs, and changes the arrays it was given: a layer keeps seeing its own."""
+    trial = evidence.programs.trajectory()
+    record = evidence.step(trial, 0)
+    for name, start in trial.parameters.items():
+        if np.array_equal(record.outputs[name], start):
+            yield evidence.contract(name, f"step() left {name}, the array it was given, as it was")
+
+
+@check(
+    "trajectory",
+    group="steps",
+    tier="core",
+    kinds=("optimizer",),
+    requires=("in_place",),
+    dtypes=("float64", "float32"),
+    generated=True,
+)
+def trajectory(evidence: Evidence) -> Iterator[Finding]:
+    """Every parameter is right after every step; the first step that is not is reported.
+
+    Gradients are zeroed between the steps, which must leave momenta and step counters alone.
+    """
+    trial = evidence.programs.trajectory()
+    for number in range(0, len(trial.steps), 2):  # every other step zeroes the gradients
+        record, expected = evidence.step(trial, number), evidence.expected(trial, number)
+        findings = [
+            finding
+            for name, got in record.outputs.items()
+            for finding in evidence.against(name, got, expected[name])
+        ]
+        if findings:
+            note = f"first after step {number // 2 + 1} of {len(trial.steps) // 2}"
+            yield from (replace(finding, notes=(note,)) for finding in findings)
+            return
+
+
+@check("zero_grad", group="state", tier="full", kinds=("optimizer",), requires=("in_place",))
+def zero_grad(evidence: Evidence) -> Iterator[Finding]:
+    """Gradients are zeroed in place: the arrays that the optimizer was given."""
+    trial = evidence.programs.trajectory()
+    for name, gradient in evidence.step(trial, 1).parameter_gradients.items():
+        if gradient.any():
+            yield evidence.contract(f"grad_{name}", f"grad_{name} is not zero after zero_grad()")
+
+
+@check("gradients_kept", group="purity", tier="full", kinds=("optimizer",), requires=("in_place",))
+def gradients_kept(evidence: Evidence) -> Iterator[Finding]:
+    """A step reads the gradients and leaves them as they are."""
+    for name in evidence.step(evidence.programs.trajectory(), 0).mutated:
+        yield evidence.contract(name, f"step() changes {name} in place")
+
+
+@check(
+    "step_dtype",
+    group="purity",
+    tier="full",
+    kinds=("optimizer",),
+    requires=("in_place",),
+    dtypes=("float32",),
+)
+def step_dtype(evidence: Evidence) -> Iterator[Finding]:
+    """float32 parameters stay float32."""
+    for name, value in evidence.step(evidence.programs.trajectory(), 0).outputs.items():
+        if value.dtype != np.float32:
+            yield evidence.contract(name, f"{name} has dtype {value.dtype} after step()")
+
+
+@check("closed_form", group="steps", tier="core", kinds=("scheduler",))
+def closed_form(evidence: Evidence) -> Iterator[Finding]:
+    """The optimizer's rate equals the spec's closed form before the first step and after each.
+
+    Rates that are computed from the one before gather a rounding error with each step.
+    """
+    scheduler = evidence.bound.spec.scheduler
+    assert scheduler is not None
+    expression = parse_expression(scheduler.closed_form)
+    trial = evidence.programs.schedule()
+    for t in range(scheduler.steps + 1):
+        bindings = {**evidence.bound.bindings, "lr0": scheduler.lr0, "t": t, "pi": math.pi}
+        wanted = np.asarray(float(expression(bindings)))
+        size = max(scheduler.lr0, abs(float(wanted)))
+        allowed = (16 + 4 * t) * UNIT_ROUNDOFF["float64"] * size
+        got = evidence.step(trial, t).outputs["lr"]
+        note = f"after {t} steps" if t else "before the first step"
+        if finding := compare("lr", got, wanted, allowed, (note,)):
+            yield finding
+            return
+
+
+@check("get_last_lr", group="state", tier="full", kinds=("scheduler",), requires=("closed_form",))
+def get_last_lr(evidence: Evidence) -> Iterator[Finding]:
+    """The rate that the scheduler reports is the one that the optimizer has."""
+    trial = evidence.programs.schedule()
+    for t in range(len(trial.steps)):
+        outputs = evidence.step(trial, t).outputs
+        if outputs["lr"] != outputs["get_last_lr"]:
+            yield evidence.contract(
+                "get_last_lr",
+                f"get_last_lr() is {outputs['get_last_lr']:g} after {t} steps, "
+                f"but the optimizer's lr is {outputs['lr']:g}",
+            )
+            return
+
+
+@check("loss_curve", group="steps", tier="core", kinds=("net",))
+def loss_curve(evidence: Evidence) -> Iterator[Finding]:
+    """The loss of every training step is the oracle's, from the same initial values."""
+    trial = evidence.programs.training()
+    steps = [i for i, step in enumerate(trial.steps) if isinstance(step, Train)]
+    for count, number in enumerate(steps, start=1):
+        got = evidence.step(trial, number).outputs["loss"]
+        expected = evidence.expected(trial, number)["loss"]
+        note = f"first at step {count} of {len(steps)}"
+        for finding in evidence.against("loss", got, expected, note):
+            yield finding
+            return
+
+
+@check("trained", group="steps", tier="core", kinds=("net",), requires=("loss_curve",))
+def trained(evidence: Evidence) -> Iterator[Finding]:
+    """The parameters are the oracle's after the first step and after the last."""
+    trial = evidence.programs.training()
+    for number, step in enumerate(trial.steps):
+        if isinstance(step, Train) and step.show:
+            record, expected = evidence.step(trial, number), evidence.expected(trial, number)
+            for name in trial.parameters:
+                yield from evidence.against(name, record.outputs[name], expected[name])
+
+
+def with_rows_held_back(bound: BoundCase, mode: str | None) -> Iterable[str]:
+    """Nets whose spec demands an accuracy."""
+    return [""] if bound.spec.net is not None and bound.spec.net.accuracy is not None else []
+
+
+@check("accuracy", group="steps", tier="core", kinds=("net",), targets=with_rows_held_back)
+def accuracy(evidence: Evidence) -> Iterator[Finding]:
+    """The trained net classifies rows that it has not seen."""
+    trial, net = evidence.programs.training(), evidence.bound.spec.net
+    assert net is not None
+    assert net.accuracy is not None
+    output = evidence.step(trial, len(trial.steps) - 1).outputs["output"]
+    targets = evidence.programs.held_back()
+    share = float((output.argmax(axis=1) == targets).mean())
+    if share < net.accuracy:
+        yield Finding(
+            "output",
+            "wrong",
+            f"{share:.1%} of {len(targets)} rows held back are classified right, "
+            f"but should be {net.accuracy:.0%}",
+        )

@@ -1,0 +1,30 @@
+"""Build a layer, or a container with everything inside it."""
+
+from __future__ import annotations
+
+from conformance.candidates.dialect import NotImplementedHere, Subject
+from conformance.candidates.implementation import Implementation, dialect_of
+from conformance.records.trial import Trial
+
+
+def build(implementation: Implementation, trial: Trial) -> Subject:
+    """The subject of a trial; `NotImplementedHere` if it or a part of it is not there."""
+    factory = implementation.find(trial)
+    if factory is None:
+        raise NotImplementedHere("not implemented")
+    dialect = dialect_of(factory)
+    if trial.kind != "container":
+        return dialect.build(factory, trial)
+    return dialect.assemble(factory, build_parts(implementation, trial), trial)
+
+
+def build_parts(implementation: Implementation, trial: Trial) -> dict[str, Subject]:
+    """The layers of a container or net, by position."""
+    parts: dict[str, Subject] = {}
+    for name in filter(str.isdigit, trial.parts):
+        part = trial.part(name)
+        try:
+            parts[name] = build(implementation, part)
+        except NotImplementedHere as error:
+            raise NotImplementedHere(f"it needs {part.layer}: {error}") from None
+    return parts

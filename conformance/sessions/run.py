@@ -1,0 +1,59 @@
+"""A trial in progress: what all kinds of subjects share."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+
+from conformance.candidates.dialect import (
+    AnyArray,
+    ContractError,
+    Factory,
+    NotImplementedHere,
+    dtype_of,
+)
+from conformance.candidates.implementation import Implementation
+from conformance.candidates.trouble import describe_exception
+from conformance.records.observation import Observation, Stage, StepRecord, Trouble
+from conformance.records.trial import Trial
+
+
+class Run(ABC):
+    """Finds and builds the subject, takes the steps, and turns what stops it into a record."""
+
+    def __init__(self, implementation: Implementation, trial: Trial) -> None:
+        self.implementation = implementation
+        self.trial = trial
+        self.dtype = dtype_of(trial)
+        self.stage: Stage = "find"
+        self.initial: dict[str, AnyArray] = {}
+        self.records: list[StepRecord] = []
+
+    def observe(self) -> Observation:
+        """Take the steps, up to the first that fails."""
+        trouble = None
+        try:
+            self.take_steps()
+        except NotImplementedHere as error:
+            trouble = Trouble("missing", self.stage, str(error))
+        except ContractError as error:
+            trouble = Trouble("contract", self.stage, str(error), tensor=error.tensor)
+        except (Exception, SystemExit) as error:
+            message, where = describe_exception(error)
+            trouble = Trouble("raised", self.stage, message, where)
+        return Observation(self.initial, tuple(self.records), trouble)
+
+    @abstractmethod
+    def take_steps(self) -> None:
+        """Build the subject and append a record for each step."""
+
+    def find(self) -> Factory:
+        """The class to grade."""
+        factory = self.implementation.find(self.trial)
+        if factory is None:
+            raise NotImplementedHere("not implemented")
+        self.stage = "build"
+        return factory
+
+    def cast(self, array: AnyArray) -> AnyArray:
+        """A fresh copy in the trial's dtype; indices stay integers."""
+        return array.astype(self.dtype if array.dtype.kind == "f" else array.dtype, copy=True)

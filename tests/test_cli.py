@@ -28,7 +28,7 @@ def test_list_has_one_line_per_spec(run):
 def test_show_tells_the_contract(run, name):
     result = run("show", name)
     assert result.exit_code == 0
-    for word in ("inputs", "outputs", "gradients", "cases", "checks", "forward"):
+    for word in ("source", "file", "known misreadings", "cases", "checks"):
         assert word in result.output
 
 

@@ -1,8 +1,9 @@
 """Recorded expectations: what PyTorch gave for every named case, one compressed file per spec.
 
-A file holds three arrays: ``numbers`` (float64: the expected values), ``bounds`` (float32: the
-allowed errors in units of u), and ``index`` (JSON: which stretch belongs to what, a fingerprint of
-each trial, PyTorch's version, its float32 error per tensor). No pickle.
+A file holds four arrays: ``numbers`` (float64: the expected values), ``bounds`` (float32: the
+allowed errors in units of u), ``index`` (JSON: which stretch belongs to what, a fingerprint of each
+trial, PyTorch's version, its float32 error per tensor), and ``given`` (JSON: the trials themselves,
+inputs and all, so that a recording can be replayed by whoever has nothing but the file). No pickle.
 """
 
 from __future__ import annotations
@@ -65,11 +66,13 @@ class Recording:
     torch_version: str
     expected: dict[str, tuple[Mapping[str, Expected], ...]] = field(default_factory=dict)
     fingerprints: dict[str, str] = field(default_factory=dict)
+    given: dict[str, Trial] = field(default_factory=dict)
 
     def add(self, trial: Trial, steps: tuple[Mapping[str, Expected], ...]) -> None:
         """Record a trial."""
         self.expected[trial.key] = steps
         self.fingerprints[trial.key] = fingerprint(trial)
+        self.given[trial.key] = trial
 
     def save(self, path: Path) -> None:
         """Write the file, or leave it as it was; the bytes depend on the content alone."""
@@ -86,7 +89,8 @@ class Recording:
                     bounds=_joined(
                         (_rounded_up(t.bound) for t in tensors if not t.exact), np.float32
                     ),
-                    index=np.frombuffer(to_json(self._index()).encode(), dtype=np.uint8),
+                    index=_text(to_json(self._index())),
+                    given=_text(json.dumps({k: to_data(t) for k, t in self.given.items()})),
                 )
             unfinished.replace(path)
         finally:
@@ -114,6 +118,13 @@ class Recording:
         except Exception as error:  # damage can make numpy, zipfile and zlib raise anything
             why = str(error).partition("\n")[0] or type(error).__name__
             raise OracleError(f"{path.name} is not a usable recording: {why}") from None
+
+    @staticmethod
+    def load_given(path: Path) -> dict[str, Trial]:
+        """The trials of a file. Grading draws them itself and reads the fingerprints only."""
+        with path.open("rb") as file, NpzFile(file, allow_pickle=False) as data:
+            trials = json.loads(data["given"].tobytes())
+        return {key: from_data(Trial, trial) for key, trial in trials.items()}
 
     @classmethod
     def _read(cls, file: BinaryIO) -> Recording:
@@ -182,6 +193,10 @@ class _Reader:
         if self.position > self.flat.size:
             raise ValueError("it is cut short")
         return self.flat[start : self.position].astype(np.float64).reshape(shape)
+
+
+def _text(text: str) -> NDArray[np.uint8]:
+    return np.frombuffer(text.encode(), dtype=np.uint8)
 
 
 def _index(text: bytes) -> Index:

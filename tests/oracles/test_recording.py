@@ -15,6 +15,7 @@ from conformance.numerics.tolerance import Expected
 from conformance.oracles.making import recorded_trials
 from conformance.oracles.oracle import OracleError
 from conformance.oracles.recording import RecordedOracle, Recording
+from conformance.records.json import to_data
 from conformance.records.trial import ZeroGrad
 from conformance.sessions.in_process import InProcessSession
 from conformance.spec.binding import BoundCase, bind
@@ -56,6 +57,16 @@ def test_a_shipped_recording_holds_the_trials_of_its_spec_and_no_others(path):
 
 
 @each_spec
+def test_a_shipped_recording_holds_the_inputs_that_would_be_drawn_today(path):
+    spec = load(path)
+    stored = Recording.load_given(recording_path(spec))
+    drawn = {trial.key: trial for _, trial in recorded_trials(spec)}
+    assert stored.keys() == drawn.keys()
+    for key, trial in drawn.items():
+        assert to_data(stored[key]) == to_data(trial)
+
+
+@each_spec
 def test_a_shipped_recording_was_made_with_this_torch(path):
     torch = pytest.importorskip("torch")
     recording = Recording.load(recording_path(load(path)))
@@ -76,7 +87,7 @@ def test_a_shipped_recording_has_a_bound_for_every_value(path):
 def test_a_shipped_recording_needs_no_pickle(path):
     with np.load(recording_path(load(path)), allow_pickle=False) as data:
         dtypes = {name: data[name].dtype for name in data.files}
-    assert dtypes == {"numbers": np.float64, "bounds": np.float32, "index": np.uint8}
+    assert dtypes == {"numbers": np.float64, "bounds": np.float32, "index": np.uint8, "given": np.uint8}
 
 
 def test_what_an_oracle_judges_is_recorded_and_nothing_else():

@@ -16,7 +16,6 @@ Group = str
 # The columns of the report, in order.
 GROUPS: tuple[Group, ...] = (
     "shape",
-    "steps",
     "forward",
     "gradients",
     "differences",

@@ -18,7 +18,7 @@ from conformance.spec.binding import BoundCase
 from conformance.spec.expressions import parse_expression
 
 
-@check("in_place", group="steps", tier="core", kinds=("optimizer",), generated=True)
+@check("in_place", group="shape", tier="core", kinds=("optimizer",), generated=True)
 def in_place(evidence: Evidence) -> Iterator[Finding]:
     """The optimizer runs, and changes the arrays it was given: a layer keeps seeing its own."""
     trial = evidence.programs.trajectory()
@@ -30,7 +30,7 @@ def in_place(evidence: Evidence) -> Iterator[Finding]:
 
 @check(
     "trajectory",
-    group="steps",
+    group="forward",
     tier="core",
     kinds=("optimizer",),
     requires=("in_place",),
@@ -87,7 +87,7 @@ def step_dtype(evidence: Evidence) -> Iterator[Finding]:
             yield evidence.contract(name, f"{name} has dtype {value.dtype} after step()")
 
 
-@check("closed_form", group="steps", tier="core", kinds=("scheduler",))
+@check("closed_form", group="forward", tier="core", kinds=("scheduler",))
 def closed_form(evidence: Evidence) -> Iterator[Finding]:
     """The optimizer's rate equals the spec's closed form before the first step and after each.
 
@@ -124,7 +124,7 @@ def get_last_lr(evidence: Evidence) -> Iterator[Finding]:
             return
 
 
-@check("loss_curve", group="steps", tier="core", kinds=("net",))
+@check("loss_curve", group="forward", tier="core", kinds=("net",))
 def loss_curve(evidence: Evidence) -> Iterator[Finding]:
     """The loss of every training step is the oracle's, from the same initial values."""
     trial = evidence.programs.training()
@@ -138,7 +138,7 @@ def loss_curve(evidence: Evidence) -> Iterator[Finding]:
             return
 
 
-@check("trained", group="steps", tier="core", kinds=("net",), requires=("loss_curve",))
+@check("trained", group="forward", tier="core", kinds=("net",), requires=("loss_curve",))
 def trained(evidence: Evidence) -> Iterator[Finding]:
     """The parameters are the oracle's after the first step and after the last."""
     trial = evidence.programs.training()
@@ -154,7 +154,7 @@ def with_rows_held_back(bound: BoundCase, mode: str | None) -> Iterable[str]:
     return [""] if bound.spec.net is not None and bound.spec.net.accuracy is not None else []
 
 
-@check("accuracy", group="steps", tier="core", kinds=("net",), targets=with_rows_held_back)
+@check("accuracy", group="forward", tier="core", kinds=("net",), targets=with_rows_held_back)
 def accuracy(evidence: Evidence) -> Iterator[Finding]:
     """The trained net classifies rows that it has not seen."""
     trial, net = evidence.programs.training(), evidence.bound.spec.net

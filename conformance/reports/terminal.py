@@ -47,7 +47,7 @@ def _table(report: Report) -> Table:
     present = {verdict.group for verdict in report.verdicts}
     groups = [group for group in GROUPS if group in present]
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
-    table.add_column("layer", no_wrap=True)
+    table.add_column("layer", no_wrap=True, overflow="ellipsis", max_width=18)
     for group in groups:
         table.add_column(_HEADINGS.get(group, group), justify="right", no_wrap=True)
     table.add_column("score", justify="right", no_wrap=True)

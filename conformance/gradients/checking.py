@@ -1,0 +1,229 @@
+"""The gradient check that people call."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from conformance.candidates.dialect import ContractError, as_array
+from conformance.generation.drawing import choose
+from conformance.gradients.result import Array, GradientCheck, Index, TensorGradient
+from conformance.gradients.slopes import Probe, Slope
+from conformance.gradients.subjects import Raised, differentiable
+from conformance.gradients.surroundings import progress, undisturbed
+from conformance.records.text import element, numbers
+
+Slopes = dict[Index, Slope | None]
+
+
+def check_gradients(
+    f: Any,
+    x: Any,
+    *,
+    target: Any = None,
+    parameters: Sequence[str] | None = None,
+    tolerance: float | None = None,
+    max_coordinates: int | None = None,
+    seed: int = 0,
+) -> GradientCheck:
+    """Compare a gradient with central differences, coordinate by coordinate.
+
+    A wrong gradient raises nothing: look at ``.ok``, or print the result. Neither `x` nor a layer
+    nor a global random generator is changed.
+
+    Parameters
+    ----------
+    f
+        One of three. A function ``f(x) -> (loss, gradient)`` with a scalar loss and a gradient of
+        the shape of `x`. A built layer with ``forward(x)`` and ``backward(grad_output)``, or a
+        ``torch.nn.Module``: the gradients of the input and of every parameter are checked, for a
+        random gradient of the output and in the mode that the layer is in. With `target`, a loss:
+        ``forward(x, target)``, then ``backward()``, ``backward(grad_output)`` or
+        ``backward(x, target)``.
+    x
+        Where to check: an array of floating-point numbers or a torch tensor. A function gets
+        whichever was given.
+    target
+        The second argument of a loss. Its gradient is not checked.
+    parameters
+        The names of a layer's parameters. Default: the keys of its ``parameters()``; where it has
+        no such method, its arrays with a gradient beside them (``weight`` and ``grad_weight``,
+        ``W`` and ``dW``); of a module, those that require a gradient.
+    tolerance
+        An absolute tolerance. Default: each coordinate has its own, from how far estimates with
+        different steps disagree and from rounding.
+    max_coordinates
+        Check at most so many coordinates of each tensor, sampled by `seed`. Default: all.
+    seed
+        Determines the gradient of the output and the sample. The global generators of `random`,
+        NumPy and PyTorch are seeded with it before every call, and a layer starts every call in
+        the same state, so that Dropout draws the same mask each time.
+
+    Returns
+    -------
+    GradientCheck
+        ``ok``; ``tensors``, each also by its name as in ``result["weight"]``; and a table as text.
+        Gradients that are missing, not finite or of another shape, a backward that raises, and
+        points without a derivative are entries that are not ok and say why.
+
+    Raises
+    ------
+    TypeError
+        `x` is not an array of floating-point numbers, or `f` is none of the three.
+    ValueError
+        `x` is empty or not finite; or at `x` the function raises, is not finite, or returns another
+        value in each call.
+
+    Notes
+    -----
+    At a kink (ReLU at 0, a tie in MaxPool) the slopes on the two sides differ. The coordinate is
+    reported, and wrong only if its gradient does not lie between them.
+
+    Computation is in float64, also where `x` or the layer is float32. Where the function refuses
+    float64, or returns float32 nevertheless, steps are longer and 1e-5 to 1e-3 of the gradient is
+    allowed: too much to see small errors, and the table says so.
+
+    A layer is deep-copied; what cannot be copied (a lock, an open file) is shared with the copies.
+    A function looks after its own state, such as running statistics.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from conformance import check_gradients
+    >>> check_gradients(lambda x: ((x**2).sum(), 2 * x), np.array([1.0, 2.0])).ok
+    True
+    """
+    if tolerance is not None and not tolerance >= 0:
+        raise ValueError(f"tolerance={tolerance} is not a number from 0 on")
+    if max_coordinates is not None and max_coordinates < 1:
+        raise ValueError(f"max_coordinates={max_coordinates} leaves nothing to check")
+    with undisturbed():
+        try:
+            subject = differentiable(f, x, target, parameters, seed)
+            gradients = {
+                name: _usable(name, returned, subject.tensors[name])
+                for name, returned in subject.gradients().items()
+            }
+            probe = Probe(subject, {k: g for k, g in gradients.items() if not isinstance(g, str)})
+        except ContractError as error:
+            raise TypeError(str(error)) from error
+        except Raised as error:
+            raise ValueError(str(error)) from error.__cause__
+        chosen = {
+            name: choose(f"gradients/{seed}/{name}", tensor.size, max_coordinates or tensor.size)
+            for name, tensor in subject.tensors.items()
+        }
+        tensors = []
+        with progress(sum(map(len, chosen.values()))) as advance:
+            for name, tensor in subject.tensors.items():
+                slopes: Slopes = {}
+                for flat in chosen[name]:
+                    index = _index(flat, tensor.shape)
+                    slopes[index] = probe.slope(name, index)
+                    advance()
+                tensors.append(_compare(name, tensor.shape, gradients[name], slopes, tolerance))
+    return GradientCheck(tuple(tensors), probe.dtype)
+
+
+def assert_gradients(f: Any, x: Any, **options: Any) -> None:
+    """Raise an AssertionError with the table of `check_gradients` if a gradient is wrong.
+
+    Takes the same arguments.
+    """
+    __tracebackhide__ = True
+    result = check_gradients(f, x, **options)
+    if not result.ok:
+        raise AssertionError(f"wrong gradients\n{result}")
+
+
+def _index(flat: Any, shape: tuple[int, ...]) -> Index:
+    return tuple(int(i) for i in np.unravel_index(flat, shape))
+
+
+def _usable(name: str, returned: Any, tensor: Array) -> Array | str:
+    """A gradient as an array, or what is wrong with what was returned."""
+    if isinstance(returned, Exception):
+        return str(returned)
+    try:
+        gradient = as_array(returned, f"the gradient of {name}", tensor.dtype)
+    except ContractError as error:
+        return str(error)
+    if gradient.shape != tensor.shape:
+        return f"the gradient of {name} has shape {gradient.shape}, but {name} has {tensor.shape}"
+    return gradient.copy()
+
+
+def _compare(
+    name: str,
+    shape: tuple[int, ...],
+    gradient: Array | str,
+    slopes: Slopes,
+    tolerance: float | None,
+) -> TensorGradient:
+    """One tensor's gradient against its slopes."""
+    numerical, allowed, error = np.full(shape, np.nan), np.zeros(shape), np.full(shape, -1.0)
+    kinks = []
+    for index, slope in slopes.items():
+        if slope is not None:
+            numerical[index] = slope.value
+            allowed[index] = slope.tolerance if tolerance is None else tolerance
+        if isinstance(gradient, str):
+            continue
+        got = float(gradient[index])
+        if slope is None or not math.isfinite(got):
+            error[index] = np.inf
+            continue
+        error[index] = abs(got - slope.value)
+        if slope.kink and error[index] > allowed[index]:
+            error[index] = max(slope.low - got, got - slope.high, 0.0)
+            kinks.append(index)
+    if isinstance(gradient, str):
+        return TensorGradient(name, numerical, None, len(slopes), message=gradient)
+    if not slopes:
+        return TensorGradient(name, numerical, gradient, 0)
+    wrong = error > allowed
+    worst = _index(np.argmax(np.where(wrong, error, -1.0) if wrong.any() else error), shape)
+    return TensorGradient(
+        name=name,
+        numerical=numerical,
+        analytic=gradient,
+        checked=len(slopes),
+        kinks=tuple(kinks),
+        deviation=float(error[worst]),
+        index=worst,
+        tolerance=float(allowed[worst]),
+        message=_message(name, worst, gradient, numerical, wrong, slopes) if wrong.any() else "",
+    )
+
+
+def _message(
+    name: str,
+    at: Index,
+    gradient: Array,
+    numerical: Array,
+    wrong: NDArray[np.bool_],
+    slopes: Slopes,
+) -> str:
+    """What a gradient is, what it should be, and what the wrong elements have in common."""
+    place, got, slope = element(f"grad_{name}", at), float(gradient[at]), slopes[at]
+    if slope is None:
+        text = f"{place}: the output is not finite on both sides, so there is no derivative"
+    elif slope.kink and math.isfinite(got):
+        value, low, high = numbers(got, slope.low, slope.high)
+        text = f"{place} = {value}, but should be from {low} to {high}, the slopes at this kink"
+    else:
+        value, wanted = numbers(got, slope.value)
+        text = f"{place} = {value}, but should be {wanted}"
+    count = int(wrong.sum())
+    if count == 1:
+        return text
+    ratios = gradient[wrong] / numerical[wrong]
+    ratio = f"{ratios[0] + 0.0:.6g}"  # not -0
+    text += f"\n  {count} of {len(slopes)} elements are wrong"
+    if ratio != "1" and np.ptp(ratios) <= 1e-5 * abs(ratios[0]):  # False for NaN
+        text += f", each {ratio} times what it should be"
+    return text

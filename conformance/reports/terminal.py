@@ -32,10 +32,12 @@ def render(report: Report, width: int = 100, color: bool = False) -> str:
     )
     if report.layers:
         console.print(_table(report))
-        for row in report.layers:
-            if remark := _remark(row):
-                console.print(f" {row.name:<18} {remark}", soft_wrap=True)
         console.print()
+        remarks = [(row.name, remark) for row in report.layers if (remark := _remark(row))]
+        for name, remark in remarks:
+            console.print(f"{name:<18} {remark}", soft_wrap=True)
+        if remarks:
+            console.print()
     for note in report.notes:
         console.print(note, soft_wrap=True)
     console.print(Text(last_line(report), style="green" if report.ok else "red"), soft_wrap=True)
@@ -46,8 +48,8 @@ def _table(report: Report) -> Table:
     """One row per layer; a cell counts passed checks, or passed/owed where some did not pass."""
     present = {verdict.group for verdict in report.verdicts}
     groups = [group for group in GROUPS if group in present]
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
-    table.add_column("layer", no_wrap=True, overflow="ellipsis", max_width=18)
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, padding=(0, 1, 0, 0))
+    table.add_column("layer", no_wrap=True, overflow="ellipsis", max_width=16)
     for group in groups:
         table.add_column(_HEADINGS.get(group, group), justify="right", no_wrap=True)
     table.add_column("score", justify="right", no_wrap=True)
@@ -59,7 +61,13 @@ def _table(report: Report) -> Table:
 
 
 # Short enough for a terminal of 80 columns.
-_HEADINGS = {"gradients": "grads", "differences": "diffs", "relations": "props"}
+_HEADINGS = {
+    "gradients": "grads",
+    "differences": "diffs",
+    "purity": "pure",
+    "relations": "props",
+    "errors": "errs",
+}
 
 _REASONS = 3  # how many reasons for skipping are printed; the JSON report has all
 
@@ -78,7 +86,7 @@ def _score(row: LayerSummary) -> Text:
     style = (
         "green" if row.summary.score == 100 else "red" if row.summary.score is not None else "dim"
     )
-    return Text(percent(row.summary.score), style=style)
+    return Text(percent(row.summary.score).removesuffix(" %"), style=style)
 
 
 def _remark(row: LayerSummary) -> str:

@@ -227,7 +227,8 @@ def check(files: Annotated[list[Path], typer.Argument(help="Spec files.")]) -> N
             console.print(str(error), soft_wrap=True)
             continue
         checks = len(plan(spec, _EVERYTHING))
-        console.print(f"{path}: {spec.name} is fine: {len(spec.cases)} cases, {checks} checks")
+        counts = f"{len(spec.cases)} cases, {checks} checks"
+        console.print(f"{path}: {spec.name} is fine: {counts}", soft_wrap=True)
     if bad:
         raise typer.Exit(1)
 

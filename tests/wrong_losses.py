@@ -29,7 +29,9 @@ class GradientOverTheBatch(reference.MSELoss):
 
     def backward(self, grad_output: Any = 1.0) -> Array:
         rows = len(np.atleast_1d(self._saved))
-        return super().backward(grad_output) * _where_mean(self, self._saved.size / max(1, rows))
+        gradient = super().backward(grad_output)
+        factor = _where_mean(self, self._saved.size / max(1, rows))
+        return (gradient * factor).astype(gradient.dtype)
 
 
 class MeanOverTheBatch(reference.MSELoss):

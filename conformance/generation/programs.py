@@ -47,14 +47,17 @@ class Programs:
     mode: str | None
     seed: int = 0
 
+    @property
+    def effective_seed(self) -> int:
+        """The seed; but nets start from the same values always: their training is recorded."""
+        return 0 if self.bound.spec.net is not None else self.seed
+
     # --- values -------------------------------------------------------------------------------
 
     @cached_property
     def identity(self) -> str:
         """What the drawn values depend on, beside the tensor."""
-        # Nets start from the same values whatever the seed: what they compute is in recordings.
-        seed = 0 if self.bound.spec.net is not None else self.seed
-        key = f"{seed}/{self.bound.spec.name}/{self.bound.id}"
+        key = f"{self.effective_seed}/{self.bound.spec.name}/{self.bound.id}"
         if self.bound.id == GENERATED:  # one id, many configurations
             key += json.dumps([self.bound.case.config, self.bound.case.dims], sort_keys=True)
         return key
@@ -150,7 +153,7 @@ class Programs:
             labels=tuple(n for n in spec.inputs if self.bound.input(n).type != "float"),
             modes=tuple(spec.modes),
             steps=(*first, *steps),
-            seed=0 if spec.net is not None else self.seed,
+            seed=self.effective_seed,
             lr0=0.0 if spec.scheduler is None else spec.scheduler.lr0,
             at_default=self.bound.at_default(),
             required=tuple(n for n, argument in spec.config.items() if argument.required),
@@ -228,7 +231,8 @@ class Programs:
         if self.bound.spec.net is not None:
             bound["loss"] = bind_entry(self.bound.spec.net.loss, self.bound.spec)
             bound["optimizer"] = bind_entry(self.bound.spec.net.optimizer, self.bound.spec)
-        return {name: Programs(part, None, self.seed).trial("part") for name, part in bound.items()}
+        seed = self.effective_seed
+        return {name: Programs(part, None, seed).trial("part") for name, part in bound.items()}
 
     def training(self) -> Trial:
         """A net's steps on its data, in order and again from the start; then the rows held back.

@@ -1,6 +1,6 @@
 """Listing all checks costs little beyond pytest's own start.
 
-    pytest benchmarks/test_startup.py -s
+pytest benchmarks/test_startup.py -s
 """
 
 import subprocess

@@ -59,7 +59,7 @@ class Conformance:
         try:
             resolve(settings.implementation)
             Judge(settings.oracle, settings.implementation)
-            self.layers = {find_spec(name).name for name in settings.layers}
+            self.layers = {self._layer(name) for name in settings.layers}
         except (ImplementationError, OracleUnavailable) as error:
             raise pytest.UsageError(str(error)) from None
         except KeyError as error:
@@ -67,6 +67,15 @@ class Conformance:
         except SpecError as error:
             raise pytest.UsageError(str(error)) from None
         self._choose_files()
+
+    def _layer(self, name: str) -> str:
+        """A layer to grade; unknown names may be those of spec files on the command line."""
+        try:
+            return find_spec(name).name
+        except KeyError:
+            if any(argument.partition("::")[0].endswith(".toml") for argument in self.config.args):
+                return name
+            raise
 
     # --- which files --------------------------------------------------------------------------
 

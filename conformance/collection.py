@@ -188,7 +188,8 @@ class Conformance:
         specs = self._specs()
         everything = self.planned or self._planned_by_workers(specs)
         verdicts = [
-            self.verdicts.get(planned.id) or _not_run(planned) for planned in everything.values()
+            self.verdicts.get(planned.id) or planned.verdict("skipped", reason=NOT_RUN)
+            for planned in everything.values()
         ]
         return make_report(self.settings, specs, verdicts)
 
@@ -256,22 +257,6 @@ class Conformance:
         else:
             width = max(80, terminal._screen_width)
             terminal.write("\n" + render(self.report, width, terminal.hasmarkup))
-
-
-def _not_run(planned: Planned) -> Verdict:
-    return Verdict(
-        id=planned.id,
-        layer=planned.spec.name,
-        case=planned.case,
-        check=planned.name,
-        group=planned.check.group,
-        tier=planned.tier,
-        status="skipped",
-        mode=planned.mode,
-        dtype=planned.dtype,
-        reason=NOT_RUN,
-        spec_line=planned.line,
-    )
 
 
 class SpecFile(pytest.File):

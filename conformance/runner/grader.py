@@ -160,22 +160,13 @@ class Grader:
         bindings: str = "",
         oracle: str = "",
     ) -> Verdict:
-        return Verdict(
-            id=planned.id,
-            layer=planned.spec.name,
-            case=planned.case,
-            check=planned.name,
-            group=planned.check.group,
-            tier=planned.tier,
-            status=status,
-            mode=planned.mode,
-            dtype=planned.dtype,
+        return planned.verdict(
+            status,
             severity=worst_severity(findings),
             findings=findings,
             reason=reason,
             bindings=bindings,
             oracle=oracle,
-            spec_line=planned.line,
             rerun=rerun_command(planned, self.settings),
         )
 

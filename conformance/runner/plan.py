@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 from conformance.checks import CATALOGUE, ERROR_CONTRACT
 from conformance.checks.check import Check
-from conformance.records.verdict import Tier
+from conformance.records.verdict import Status, Tier, Verdict
 from conformance.runner.settings import EXAMPLES, Settings
 from conformance.spec.binding import BoundCase, bind
 from conformance.spec.model import GENERATED, TIERS, Spec
@@ -45,6 +46,22 @@ class Planned:
     def generated(self) -> bool:
         """Whether it runs on generated cases."""
         return self.case == GENERATED
+
+    def verdict(self, status: Status, **details: Any) -> Verdict:
+        """A verdict on this check; `details` are the fields that it does not know."""
+        return Verdict(
+            id=self.id,
+            layer=self.spec.name,
+            case=self.case,
+            check=self.name,
+            group=self.check.group,
+            tier=self.tier,
+            status=status,
+            mode=self.mode,
+            dtype=self.dtype,
+            spec_line=self.line,
+            **details,
+        )
 
     @property
     def line(self) -> int:

@@ -10,7 +10,7 @@ are explicit:
 """
 
 from .activations import ELU, LeakyReLU, ReLU, Sigmoid, Softplus, Tanh
-from .containers import Sequential
+from .containers import Net, Sequential
 from .convolution import Conv2d
 from .dropout import Dropout
 from .linear import Linear
@@ -76,6 +76,7 @@ __all__ = [
     "Module",
     "NLLLoss",
     "NLLLossOnProbabilities",
+    "Net",
     "Optimizer",
     "RAdam",
     "RMSprop",

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from .arrays import Array, gradient_array, to_array
+from .losses import Loss
 from .module import Module
 
 
@@ -105,3 +106,46 @@ class Sequential(Module):
         for position, layer in enumerate(self.layers):
             lines.append(f"  ({position}): " + repr(layer).replace("\n", "\n  "))
         return "\n".join([*lines, ")"]) if self.layers else "Sequential()"
+
+
+class Net(Module):
+    """Joins a module and a loss, for training.
+
+        loss = loss(module(x), target)
+
+    Parameters, gradients and buffers are the module's.
+    """
+
+    def __init__(self, module: Module, loss: Loss) -> None:
+        super().__init__()
+        self.module = module
+        self.loss = loss
+
+    def forward(self, input: ArrayLike, target: ArrayLike) -> Array:
+        return self.loss.forward(self.predict(input), target)
+
+    __call__ = forward
+
+    def predict(self, input: ArrayLike) -> Array:
+        """The module's output, without a loss."""
+        return self.module.forward(input)
+
+    def backward(self, grad_output: ArrayLike = 1.0) -> Array:
+        return self.module.backward(self.loss.backward(grad_output))
+
+    def parameters(self) -> dict[str, Array]:
+        return self.module.parameters()
+
+    def gradients(self) -> dict[str, Array]:
+        return self.module.gradients()
+
+    def buffers(self) -> dict[str, Array]:
+        return self.module.buffers()
+
+    def train(self, mode: bool = True) -> Net:
+        super().train(mode)
+        self.module.train(mode)
+        return self
+
+    def __repr__(self) -> str:
+        return f"Net({self.module!r}, {self.loss!r})"

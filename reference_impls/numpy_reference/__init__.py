@@ -10,7 +10,7 @@ of the input. (`softmax` is the function here; it hides the submodule of that na
 """
 
 from .activations import ELU, LeakyReLU, ReLU, Sigmoid, Softplus, Tanh
-from .containers import Sequential
+from .containers import Net, Sequential
 from .convolution import Conv2d
 from .data import BatchLoader, one_hot
 from .dropout import Dropout
@@ -71,6 +71,7 @@ __all__ = [
     "Module",
     "NLLLoss",
     "NLLLossOnProbabilities",
+    "Net",
     "RAdam",
     "RMSprop",
     "ReLU",

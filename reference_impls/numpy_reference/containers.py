@@ -8,6 +8,7 @@ from typing import overload
 import numpy as np
 import numpy.typing as npt
 
+from .losses import Loss
 from .module import Array, Module
 
 
@@ -93,3 +94,52 @@ class Sequential(Module):
     def __repr__(self) -> str:
         lines = [f"\n({position}): {layer!r}" for position, layer in enumerate(self.layers)]
         return "Sequential(" + "".join(lines).replace("\n", "\n  ") + ("\n)" if lines else ")")
+
+
+class Net(Module):
+    """Joins a module and a loss, for training.
+
+    loss = loss(module(x), target)
+
+    input and target as the module and the loss have them; parameters, gradients and buffers are
+    the module's.
+    Source: Goodfellow, Bengio & Courville, Deep Learning (2016), section 6.2.
+    """
+
+    def __init__(self, module: Module, loss: Loss) -> None:
+        self.module = module
+        self.loss = loss
+
+    def forward(self, x: npt.ArrayLike, target: npt.ArrayLike) -> Array:
+        """Return the loss of the module's output for `x`."""
+        return self.loss.forward(self.predict(x), target)
+
+    __call__ = forward
+
+    def predict(self, x: npt.ArrayLike) -> Array:
+        """Return the module's output, without a loss."""
+        return self.module.forward(x)
+
+    def backward(self, grad_output: npt.ArrayLike = 1.0) -> Array:
+        """Add to all parameters' gradients and return the input's, for the last forward."""
+        return self.module.backward(self.loss.backward(grad_output))
+
+    def parameters(self) -> dict[str, Array]:
+        """Return the module's parameters."""
+        return self.module.parameters()
+
+    def gradients(self) -> dict[str, Array]:
+        """Return the module's gradients."""
+        return self.module.gradients()
+
+    def buffers(self) -> dict[str, Array]:
+        """Return the module's buffers."""
+        return self.module.buffers()
+
+    def train(self, mode: bool = True) -> Net:
+        """Switch the module to training mode (or to evaluation mode)."""
+        self.module.train(mode)
+        return super().train(mode)
+
+    def __repr__(self) -> str:
+        return f"Net({self.module!r}, {self.loss!r})"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Annotated
 
@@ -27,7 +27,7 @@ from conformance.runner.settings import Settings
 from conformance.sessions.in_process import InProcessSession
 from conformance.spec.catalogue import bundled_specs, find_spec, load
 from conformance.spec.json_schema import spec_json_schema_text
-from conformance.spec.model import Argument, Misreading, Parameter, Spec
+from conformance.spec.model import Argument, Case, LayerEntry, Misreading, Parameter, Spec
 from conformance.spec.problems import SpecError
 
 app = typer.Typer(
@@ -112,7 +112,7 @@ def show(layer: Annotated[str, typer.Argument(help="Name of a spec, or a spec fi
     except SpecError as error:
         raise _fail(f"the spec cannot be used\n{error}") from None
     console, header = _console(), spec.header
-    console.print(Text(spec.name, style="bold"), Text(f"  ({header.family} {spec.kind})"), sep="")
+    console.print(Text(spec.name, style="bold"), Text(f"  ({spec.kind}, {header.family})"), sep="")
     console.print(f"{header.summary}\n\n  {header.equation}\n", soft_wrap=True)
     console.print(f"source   {header.source}", soft_wrap=True)
     console.print(f"PyTorch  {header.torch or 'has no counterpart'}")
@@ -143,7 +143,10 @@ def show(layer: Annotated[str, typer.Argument(help="Name of a spec, or a spec fi
         ],
     )
     _section(console, "require", [(m, "; ".join(c)) for m, c in spec.require.items()])
-    gradients = [("with respect to", ", ".join(spec.gradients.wrt))]
+    _section(console, "training", _training(spec))
+    gradients = []
+    if spec.gradients.wrt:
+        gradients.append(("with respect to", ", ".join(spec.gradients.wrt)))
     if spec.parameters:
         adds = "add up until zero_grad()" if spec.gradients.accumulates else "are overwritten"
         gradients.append(("of parameters", adds))
@@ -155,7 +158,7 @@ def show(layer: Annotated[str, typer.Argument(help="Name of a spec, or a spec fi
     _section(
         console,
         "cases",
-        [(case.id, case.note or _settings(case.config, case.dims)) for case in spec.cases],
+        [(case.id, _case(case)) for case in spec.cases],
     )
     _section(console, "checks", _checks(spec))
 
@@ -198,6 +201,51 @@ def _misreading(misreading: Misreading) -> str:
     return f"{misreading.explains}{kind}. Caught by {', '.join(misreading.killed_by)}."
 
 
+def _training(spec: Spec) -> list[tuple[str, str]]:
+    """What an optimizer, scheduler or net is run on."""
+    if spec.trajectory is not None:
+        shapes = ", ".join(f"({shape.strip('()')})" for shape in spec.trajectory.parameters)
+        return [
+            ("parameters", f"of shapes {shapes}"),
+            ("gradients", " and ".join(spec.trajectory.gradients)),
+            ("steps", str(spec.trajectory.steps)),
+        ]
+    if spec.scheduler is not None:
+        return [("lr0", f"{spec.scheduler.lr0:g}"), ("steps", str(spec.scheduler.steps))]
+    if spec.net is not None:
+        net = spec.net
+        rows = [("data", f"{net.data}, in batches of {net.batch}"), ("layers", _layers(net.layers))]
+        rows += [("loss", _layers([net.loss])), ("optimizer", _layers([net.optimizer]))]
+        rows += [("steps", f"{net.steps}, in {net.mode} mode")]
+        if net.accuracy is not None:
+            rows.append(("accuracy", f"{net.accuracy:.0%} of {net.held_back} rows held back"))
+        return rows
+    return []
+
+
+def _layers(entries: Iterable[LayerEntry]) -> str:
+    """``Linear(4, 3), ReLU, Sequential(Tanh)``."""
+    words = []
+    for entry in entries:
+        if isinstance(entry, str):
+            words.append(entry)
+            continue
+        [(name, given)] = entry.items()
+        if isinstance(given, dict):
+            inner = ", ".join(f"{key}={value}" for key, value in given.items())
+        elif any(isinstance(value, str | dict) for value in given):
+            inner = _layers(given)
+        else:
+            inner = ", ".join(map(str, given))
+        words.append(f"{name}({inner})")
+    return ", ".join(words)
+
+
+def _case(case: Case) -> str:
+    """What a case is there for, or what it sets."""
+    return case.note or _layers(case.layers) or _settings(case.config, case.dims)
+
+
 def _settings(*tables: Mapping[str, object]) -> str:
     return " ".join(f"{name}={value}" for table in tables for name, value in table.items())
 
@@ -211,7 +259,9 @@ def _checks(spec: Spec) -> list[tuple[str, str]]:
         if names:
             total = sum(counts[name] for name in names)
             first = check.documentation.split("\n\n")[0].replace("\n", " ")
-            rows.append((", ".join(names), f"{check.tier}, {total} cases. {first}"))
+            rows.append(
+                (", ".join(names), f"{check.tier}, {total} case{'s' * (total > 1)}. {first}")
+            )
     return rows
 
 

@@ -39,7 +39,7 @@ def dialect_of(factory: Factory) -> Dialect:
     A class can be a torch module only where PyTorch has been imported already, so asking costs
     nothing where it has not.
     """
-    if "torch" in sys.modules:
+    if sys.modules.get("torch") is not None:
         from conformance.candidates.torch_module import TorchModuleDialect
 
         dialect = TorchModuleDialect()

@@ -93,14 +93,14 @@ def _existing_file(text: str) -> Path:
 
 def _importable(module: str) -> bool:
     """Whether the top-level package exists; the rest shows when it is imported."""
-    _see_working_directory()
+    see_working_directory()
     try:
         return importlib.util.find_spec(module.partition(".")[0]) is not None
     except (ImportError, ValueError):
         return False
 
 
-def _see_working_directory() -> None:
+def see_working_directory() -> None:
     """The ``pytest`` command does not put the working directory on the path, `python -m` does."""
     here = os.getcwd()
     if here not in sys.path and "" not in sys.path:
@@ -108,7 +108,7 @@ def _see_working_directory() -> None:
 
 
 def _import_attribute(module: str, attribute: str) -> Any:
-    _see_working_directory()
+    see_working_directory()
     found: Any = importlib.import_module(module)
     for name in filter(None, attribute.split(".")):
         if not hasattr(found, name):

@@ -22,6 +22,7 @@ from conformance.candidates.dialect import (
     given_arguments,
 )
 from conformance.candidates.implementation import Implementation
+from conformance.candidates.loading import see_working_directory
 from conformance.records.trial import Trial
 
 torch.set_num_threads(1)
@@ -231,11 +232,15 @@ class PyTorch(Implementation):
         super().__init__("torch", torch.nn)
 
     def find(self, trial: Trial) -> Factory | None:
-        """The object at the spec's `torch` path, or None where the spec has none."""
+        """The object at the spec's `torch` path, or None where the spec has none.
+
+        A path that leads nowhere raises what Python raises for it.
+        """
         if trial.torch is None:
             return None
+        see_working_directory()  # a user's spec may name a module of its own
         module, _, name = trial.torch.rpartition(".")
-        found: Factory | None = getattr(importlib.import_module(module), name, None)
+        found: Factory = getattr(importlib.import_module(module), name)
         return found
 
 

@@ -6,14 +6,16 @@ import os
 import traceback
 from pathlib import Path
 
+_IMPORT_MACHINERY = ("importlib", "_pytest")
 _OURS = str(Path(__file__).resolve().parent.parent)
 
 
 def describe_exception(error: BaseException) -> tuple[str, str | None]:
     """``ValueError: bad shape`` and ``layers.py:12 in forward``.
 
-    The place is the innermost frame outside this package and outside the interpreter's import
-    machinery: where the author of the candidate should look. A syntax error names its own line.
+    The place is the innermost frame outside this package and outside the import machinery of the
+    interpreter and of pytest: where the author of the candidate should look. A syntax error names
+    its own line.
     """
     text = str(error).strip().splitlines()
     message = f"{type(error).__name__}: {text[0]}" if text else type(error).__name__
@@ -23,7 +25,7 @@ def describe_exception(error: BaseException) -> tuple[str, str | None]:
         frame
         for frame in traceback.extract_tb(error.__traceback__)
         if not frame.filename.startswith((_OURS, "<frozen"))
-        and f"{os.sep}importlib{os.sep}" not in frame.filename
+        and not any(f"{os.sep}{part}{os.sep}" in frame.filename for part in _IMPORT_MACHINERY)
     ]
     if not frames:
         return message, None

@@ -53,7 +53,7 @@ class Check:
 
     @property
     def documentation(self) -> str:
-        """The docstring of the judging function: what docs/checks.md prints."""
+        """The docstring of the judging function; `conformance show` prints how it starts."""
         return inspect.getdoc(self.judge) or ""
 
     def id_for(self, tensor: str) -> str:

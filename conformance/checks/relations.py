@@ -36,7 +36,7 @@ def declared(bound: BoundCase, mode: str | None, relation: Relation) -> Property
 
 
 def relation_check(
-    relation: Relation,
+    relation: Relation, *requires: str
 ) -> Callable[[Callable[[Evidence], Iterator[Finding]]], Callable[[Evidence], Iterator[Finding]]]:
     """A check that applies where the spec declares `relation`."""
 
@@ -44,7 +44,13 @@ def relation_check(
         empty = 0 in next(iter(bound.inputs().values()))
         return [""] if not empty and declared(bound, mode, relation) else []
 
-    return check(relation, group="relations", tier="full", targets=targets, requires=("shape",))
+    return check(
+        relation,
+        group="relations",
+        tier="full",
+        targets=targets,
+        requires=("shape", *requires),
+    )
 
 
 def _axis(evidence: Evidence, relation: Relation) -> Any:
@@ -198,7 +204,7 @@ def exp_rows_sum_to_one(evidence: Evidence) -> Iterator[Finding]:
     yield from _compare(evidence, sums, np.ones_like(sums), note, 1 + largest(x))
 
 
-@relation_check("gradient_sums_to_zero")
+@relation_check("gradient_sums_to_zero", "backward")
 def gradient_sums_to_zero(evidence: Evidence) -> Iterator[Finding]:
     """The input gradient sums to zero along the axis, because a shift along it changes nothing."""
     name, x = _first(evidence)

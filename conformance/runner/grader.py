@@ -19,7 +19,7 @@ from conformance.runner.plan import Planned
 from conformance.runner.settings import EXAMPLES, Settings
 from conformance.sessions.session import Session
 from conformance.spec.binding import BoundCase, bind
-from conformance.spec.model import Case
+from conformance.spec.model import Case, Spec
 
 BY_NAME = {check.name: check for check in (*CATALOGUE, ERROR_CONTRACT)}
 
@@ -77,7 +77,7 @@ class Grader:
         except Stopped as stopped:
             return self._stopped(planned, stopped.trouble, bound)
         except NoOracle:
-            reason = f"no oracle knows {planned.spec.name}: install PyTorch or record it"
+            reason = self._no_oracle(planned.spec)
             return self._verdict(planned, "skipped", reason=reason, bindings=bindings)
         except OracleError as error:
             return self._verdict(planned, "errored", reason=f"oracle: {error}", bindings=bindings)
@@ -89,6 +89,14 @@ class Grader:
         if planned.check.name == "grad_{tensor}" and not planned.generated:
             findings = (self._with_own_derivative(planned, findings[0]), *findings[1:])
         return self._verdict(planned, "failed", findings=findings, bindings=bindings, oracle=oracle)
+
+    def _no_oracle(self, spec: Spec) -> str:
+        """Why nobody knows what a layer should show, and what would help."""
+        if spec.header.torch is None:
+            return f"no oracle knows {spec.name}: its spec names no counterpart in PyTorch"
+        if self.settings.oracle == "reference":
+            return f"no oracle knows {spec.name}: the references judge bundled specs only"
+        return f"no oracle knows {spec.name}: install PyTorch or record it"
 
     def _judge_generated(self, planned: Planned) -> Verdict:
         """Judge generated cases; the verdict is that of the simplest failure."""

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 
+import numpy as np
+
 from conformance.candidates.dialect import (
     AnyArray,
     ContractError,
@@ -56,4 +58,5 @@ class Run(ABC):
 
     def cast(self, array: AnyArray) -> AnyArray:
         """A fresh copy in the trial's dtype; indices stay integers."""
+        array = np.asarray(array)  # arithmetic on arrays without axes gives scalars
         return array.astype(self.dtype if array.dtype.kind == "f" else array.dtype, copy=True)

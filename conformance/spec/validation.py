@@ -188,6 +188,8 @@ def _references(spec: Spec) -> Iterator[Problem]:
         if name not in gradients:
             yield ("gradients", "wrt", i), f"{name} has no gradient{suggestion(name, gradients)}"
     for mode, entry in spec.modes.items():
+        if mode not in ("train", "eval"):
+            yield ("modes", mode), f"is neither train nor eval{suggestion(mode, ('train', 'eval'))}"
         for name in entry.updates:
             if name not in spec.buffers:
                 yield (

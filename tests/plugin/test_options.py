@@ -109,3 +109,33 @@ def test_another_seed_is_judged_by_an_implementation_where_torch_is_not_the_orac
     result = pytester.runpytest("--impl=reference", "--conformance-seed=7", *QUICK)
     assert result.ret == 0
     assert result.outlines[-1].endswith("oracle=naive")
+
+
+NO_TORCH = "import sys\nsys.modules['torch'] = None\n"
+
+
+def test_a_missing_torch_is_one_message_with_what_to_install(pytester):
+    pytester.makeconftest(NO_TORCH)
+    assert usage_error(pytester.runpytest_subprocess("--impl=torch", *QUICK)) == [
+        "ERROR: --impl=torch: importing it failed: ModuleNotFoundError: "
+        "import of torch halted; None in sys.modules",
+        "  PyTorch is not installed here: pip install 'layer-conformance[torch]'",
+    ]
+
+
+def test_an_oracle_that_needs_a_missing_torch_is_one_message(pytester):
+    pytester.makeconftest(NO_TORCH)
+    result = pytester.runpytest_subprocess("--impl=reference", "--conformance-oracle=torch")
+    assert usage_error(result) == [
+        "ERROR: --conformance-oracle=torch: PyTorch is not installed here; "
+        "pip install 'layer-conformance[torch]', or use --conformance-oracle=recorded"
+    ]
+
+
+def test_without_torch_the_default_oracle_is_the_recordings(pytester):
+    pytester.makeconftest(NO_TORCH)
+    result = pytester.runpytest_subprocess(
+        "--impl=reference", "--conformance-layers=ReLU", "--conformance-profile=quick", "-q"
+    )
+    assert result.ret == 0
+    assert result.outlines[-1].endswith("oracle=recorded torch 2.13.0")

@@ -65,7 +65,8 @@ def list_specs(
     results = {name: _results(name, specs) for name in implementations}
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, expand=not implementations)
     table.add_column("spec", no_wrap=True)
-    table.add_column("family", no_wrap=True)
+    if not implementations:
+        table.add_column("family", no_wrap=True)
     for heading in ("checks", *implementations):
         table.add_column(heading, justify="right", no_wrap=True)
     if not implementations:
@@ -73,8 +74,10 @@ def list_specs(
     for spec in specs:
         counts = [str(len(plan(spec, _EVERYTHING)))]
         counts += [results[name][spec.name] for name in implementations]
-        summary = [] if implementations else [spec.header.summary]
-        table.add_row(spec.name, spec.header.family, *counts, *summary)
+        if implementations:
+            table.add_row(spec.name, *counts)
+        else:
+            table.add_row(spec.name, spec.header.family, *counts, spec.header.summary)
     _console().print(table)
 
 
@@ -84,8 +87,9 @@ def _results(implementation: str, specs: list[Spec]) -> dict[str, str]:
         grader = Grader(InProcessSession(load_implementation(implementation)), _EVERYTHING)
     except ImplementationError as error:
         raise _fail(str(error)) from None
-    found = {}
-    for spec in track(specs, f"grading {implementation}", console=_console(stderr=True)):
+    found, console = {}, _console(stderr=True)
+    title = f"grading {implementation}"
+    for spec in track(specs, title, console=console, disable=not console.is_terminal):
         verdicts = [grader.verdict(planned) for planned in plan(spec, _EVERYTHING)]
         found[spec.name] = percent(score(verdicts))
     return found

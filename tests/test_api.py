@@ -57,6 +57,12 @@ def test_a_report_prints_a_readable_summary():
     assert not conformance.grade({"ReLU": Doubled}, layers=["ReLU"], **QUICK).ok
 
 
+def test_an_object_without_a_name_has_no_command_to_run_again():
+    report = conformance.grade({"ReLU": Doubled}, layers=["ReLU"], **QUICK)
+    assert {verdict.rerun for verdict in report.verdicts} == {""}
+    assert "rerun" not in str(report)
+
+
 def test_a_class_of_another_name_is_no_layer_of_ours():
     report = conformance.grade(Doubled, layers=["ReLU"], **QUICK)
     assert not report.ok

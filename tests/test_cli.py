@@ -89,3 +89,13 @@ def test_schemas_are_printed(run):
     for kind in ("spec", "report"):
         assert json.loads(run("schema", kind).output)["$schema"].startswith("https://json-schema")
     assert run("schema", "other").exit_code == 2
+
+
+def test_list_can_grade_implementations(run, monkeypatch):
+    linear = [spec for spec in bundled_specs() if spec.name in ("Linear", "FixedLR")]
+    monkeypatch.setattr("conformance.cli.bundled_specs", lambda: linear)
+    monkeypatch.setenv("COLUMNS", "80")
+    lines = run("list", "--grade", "reference,naive").output.splitlines()
+    cells = [line.split() for line in lines]
+    assert ["Linear", "211", "100.0", "%", "100.0", "%"] in cells
+    assert ["FixedLR", "2", "100.0", "%", "100.0", "%"] in cells

@@ -33,7 +33,8 @@ def describe(verdict: Verdict) -> str:
     if verdict.bindings:
         lines.append(f"  case: {verdict.bindings}")
     lines.append(f"  spec: {verdict.id.partition('::')[0]}:{verdict.spec_line}")
-    lines.append(f"  rerun: {verdict.rerun}")
+    if verdict.rerun:
+        lines.append(f"  rerun: {verdict.rerun}")
     return "\n".join(lines)
 
 

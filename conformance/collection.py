@@ -60,12 +60,10 @@ class Conformance:
             resolve(settings.implementation)
             Judge(settings.oracle, settings.implementation)
             self.layers = {self._layer(name) for name in settings.layers}
-        except (ImplementationError, OracleUnavailable) as error:
+        except (ImplementationError, OracleUnavailable, SpecError) as error:
             raise pytest.UsageError(str(error)) from None
         except KeyError as error:
             raise pytest.UsageError(f"--conformance-layers: {error.args[0]}") from None
-        except SpecError as error:
-            raise pytest.UsageError(str(error)) from None
         self._choose_files()
 
     def _layer(self, name: str) -> str:

@@ -67,18 +67,17 @@ class Evidence:
     memory: Memory
     sources: set[str] = field(default_factory=set)
 
-    def observe(self, trial: Trial, dtype: str | None = None) -> Observation:
+    def observe(self, trial: Trial) -> Observation:
         """What the candidate shows."""
-        dtype = dtype or self.dtype
-        key = (trial.key, dtype)
+        key = (trial.key, self.dtype)
         if key not in self.memory.observations:
-            narrowed = replace(trial, dtype=cast(Literal["float64", "float32"], dtype))
+            narrowed = replace(trial, dtype=cast(Literal["float64", "float32"], self.dtype))
             self.memory.observations[key] = self.candidate.run(narrowed)
         return self.memory.observations[key]
 
-    def step(self, trial: Trial, number: int, dtype: str | None = None) -> StepRecord:
+    def step(self, trial: Trial, number: int) -> StepRecord:
         """The record of a step after the switch of mode; `Stopped` if it was not reached."""
-        observation = self.observe(trial, dtype)
+        observation = self.observe(trial)
         index = self.programs.start + number
         if index >= len(observation.steps):
             assert observation.trouble is not None
@@ -93,10 +92,6 @@ class Evidence:
             assert observation.trouble is not None
             raise Stopped(observation.trouble)
         return found
-
-    def output(self, trial: Trial, which: int = 0) -> NDArray[Any]:
-        """The first output of one forward step."""
-        return next(iter(self.outputs(trial, which + 1)[which].values()))
 
     def expected(self, trial: Trial, number: int) -> Mapping[str, Expected]:
         """What a step should show; `NoOracle` if nobody knows."""

@@ -243,8 +243,7 @@ class Programs:
         net = self.bound.spec.net
         assert net is not None
         data = load_data(net.data)
-        order = permutation(f"{net.data}/order", len(data.targets))
-        held, rows = order[: net.held_back], order[net.held_back :]
+        held, rows = self._split()
         x = data.inputs.reshape(-1, *net.image) if net.image else data.inputs
         steps: list[Step] = [SetMode(net.mode)]
         for number in range(net.steps):
@@ -261,9 +260,14 @@ class Programs:
         """The classes of the rows held back."""
         net = self.bound.spec.net
         assert net is not None
-        data = load_data(net.data)
-        order = permutation(f"{net.data}/order", len(data.targets))
-        return data.targets[order[: net.held_back]]
+        return load_data(net.data).targets[self._split()[0]]
+
+    def _split(self) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+        """The rows of a net's data that are held back, and the others, shuffled."""
+        net = self.bound.spec.net
+        assert net is not None
+        order = permutation(f"{net.data}/order", len(load_data(net.data).targets))
+        return order[: net.held_back], order[net.held_back :]
 
     def varied(self, program: str, tensor: str, variations: list[NDArray[Any]]) -> Trial:
         """One forward for each variation of an input or parameter, all from the same state."""

@@ -37,17 +37,11 @@ class Grader:
         self._verdicts: dict[str, Verdict] = {}
         self._memory = Memory()
         self._case_in_memory: tuple[str, str, str | None] | None = None
-        self._sources: dict[str, None] = {}
 
     @cached_property
     def oracle(self) -> Judge:
         """The oracles, loaded when the first expectation is needed."""
         return Judge(self.settings.oracle, self.settings.implementation)
-
-    @property
-    def oracles_used(self) -> list[str]:
-        """Labels of the oracles that judged something, in order of first use."""
-        return list(self._sources)
 
     def verdict(self, planned: Planned) -> Verdict:
         """The verdict of one check."""
@@ -82,8 +76,6 @@ class Grader:
         except OracleError as error:
             return self._verdict(planned, "errored", reason=f"oracle: {error}", bindings=bindings)
         oracle = ", ".join(sorted(sources))
-        for source in sorted(sources):
-            self._sources.setdefault(source)
         if not findings:
             return self._verdict(planned, "passed", bindings=bindings, oracle=oracle)
         if planned.check.name == "grad_{tensor}" and not planned.generated:

@@ -20,11 +20,14 @@ def build(implementation: Implementation, trial: Trial) -> Subject:
 
 def build_parts(implementation: Implementation, trial: Trial) -> dict[str, Subject]:
     """The layers of a container or net, by position."""
-    parts: dict[str, Subject] = {}
-    for name in filter(str.isdigit, trial.parts):
-        part = trial.part(name)
-        try:
-            parts[name] = build(implementation, part)
-        except NotImplementedHere as error:
-            raise NotImplementedHere(f"it needs {part.layer}: {error}") from None
-    return parts
+    positions = filter(str.isdigit, trial.parts)
+    return {name: build_part(implementation, trial, name) for name in positions}
+
+
+def build_part(implementation: Implementation, trial: Trial, name: str) -> Subject:
+    """One layer of a container or net, or a net's loss."""
+    part = trial.part(name)
+    try:
+        return build(implementation, part)
+    except NotImplementedHere as error:
+        raise NotImplementedHere(f"it needs {part.layer}: {error}") from None

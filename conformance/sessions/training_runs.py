@@ -13,7 +13,7 @@ from conformance.candidates.implementation import dialect_of
 from conformance.candidates.training import OptimizerSubject, TrainingDialect
 from conformance.records.observation import StepRecord
 from conformance.records.trial import Advance, Predict, SetMode, Train, Update, ZeroGrad
-from conformance.sessions.assembly import build, build_parts
+from conformance.sessions.assembly import build, build_part, build_parts
 from conformance.sessions.run import Run
 
 
@@ -78,7 +78,7 @@ class NetRun(Run):
         net = self._net()
         for name, value in {**self.trial.parameters, **self.trial.buffers}.items():
             net.set(name, self.cast(value))
-        loss = self._needed("loss")
+        loss = build_part(self.implementation, self.trial, "loss")
         optimizer = self._optimizer(net)
         for step in self.trial.steps:
             match step:
@@ -111,13 +111,6 @@ class NetRun(Run):
         if self.implementation.find(container) is not None:
             return build(self.implementation, container)
         return Chain(build_parts(self.implementation, container), container)
-
-    def _needed(self, name: str) -> Subject:
-        part = self.trial.part(name)
-        try:
-            return build(self.implementation, part)
-        except NotImplementedHere as error:
-            raise NotImplementedHere(f"it needs {part.layer}: {error}") from None
 
     def _optimizer(self, net: Subject) -> OptimizerSubject:
         part = self.trial.part("optimizer")

@@ -33,7 +33,8 @@ class Summary:
     """Counts; ran = passed + failed + errored + xfailed, planned = ran + blocked + skipped.
 
     `score` is the share of checks that passed among those that were owed (planned and not skipped),
-    in percent; None if there were none.
+    in percent; None if there were none. `coverage` is the share of planned checks that were owed:
+    what an implementation does not have lowers the coverage, not the score.
     """
 
     planned: int
@@ -45,6 +46,7 @@ class Summary:
     skipped: int
     xfailed: int
     score: float | None
+    coverage: float | None = None
     tiers: Mapping[Tier, float | None] = field(default_factory=dict)
 
 
@@ -61,8 +63,22 @@ class LayerSummary:
 
 
 @dataclass(frozen=True)
+class Convention:
+    """A misreading that a binding declares as meant: the layer was graded against it."""
+
+    layer: str
+    id: str
+    explains: str
+    where: str = ""
+
+
+@dataclass(frozen=True)
 class Report:
-    """Everything a run showed. ``str(report)`` is a summary for people."""
+    """Everything a run showed. ``str(report)`` is a summary for people.
+
+    `notes` say what the reader must know of how the implementation was understood (which of two
+    classes was taken, a notebook cell that failed); `conventions` what was declared.
+    """
 
     implementation: str
     oracle: str
@@ -71,6 +87,7 @@ class Report:
     layers: tuple[LayerSummary, ...]
     verdicts: tuple[Verdict, ...]
     notes: tuple[str, ...] = ()
+    conventions: tuple[Convention, ...] = ()
     schema_version: str = SCHEMA_VERSION
 
     def __str__(self) -> str:
@@ -91,6 +108,12 @@ def score(verdicts: Iterable[Verdict]) -> float | None:
     return 100.0 * owed.count("passed") / len(owed) if owed else None
 
 
+def coverage(verdicts: Iterable[Verdict]) -> float | None:
+    """Percent owed (not skipped) of those planned; None if none was."""
+    statuses = [verdict.status for verdict in verdicts]
+    return 100.0 * (1 - statuses.count("skipped") / len(statuses)) if statuses else None
+
+
 def summarise(verdicts: Iterable[Verdict]) -> Summary:
     """Count verdicts."""
     verdicts = list(verdicts)
@@ -101,6 +124,7 @@ def summarise(verdicts: Iterable[Verdict]) -> Summary:
         ran=sum(counts[status] for status in RAN),
         **{status: counts[status] for status in get_args(Status)},
         score=score(verdicts),
+        coverage=coverage(verdicts),
         tiers={tier: score(members) for tier, members in by_tier.items() if members},
     )
 

@@ -14,12 +14,47 @@ Tier = Literal["core", "full", "strict"]
 
 
 @dataclass(frozen=True)
+class Values:
+    """A small array that was compared, element by element, flat in C order."""
+
+    shape: tuple[int, ...]
+    got: tuple[Number, ...]
+    wanted: tuple[Number, ...]
+    allowed: tuple[Number, ...]
+
+
+@dataclass(frozen=True)
+class Series:
+    """Points of a curve that explains a finding (a loss over steps, an error over step sizes)."""
+
+    label: str
+    x: tuple[Number, ...]
+    y: tuple[Number, ...]
+
+
+@dataclass(frozen=True)
+class Diagnosis:
+    """What a failure looks like, as an observation: a pattern in the numbers, or a misreading.
+
+    `convention` says that it is legitimate where it is declared, `declare` is the line of a binding
+    that does so.
+    """
+
+    id: str
+    explains: str
+    source: Literal["pattern", "misreading"]
+    convention: bool = False
+    declare: str = ""
+
+
+@dataclass(frozen=True)
 class Finding:
     """One thing that is wrong.
 
     `message` says what in words where numbers do not. A numeric finding has the first place that
     differs (`index`, `got`, `wanted`), how many elements differ, and the worst of them with what
-    was allowed there; `ratio` is the worst error in units of its allowance.
+    was allowed there; `ratio` is the worst error in units of its allowance. `values` holds the
+    arrays that were compared, where they are small enough for a report; `series` curves.
     """
 
     tensor: str
@@ -35,11 +70,17 @@ class Finding:
     allowed: Number | None = None
     ratio: Number | None = None
     notes: tuple[str, ...] = ()
+    values: Values | None = None
+    series: tuple[Series, ...] = ()
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """The result of one check on one case."""
+    """The result of one check on one case.
+
+    `script` is a Python program that shows the failure of a generated case without this package;
+    `printed` is what the candidate wrote to standard output meanwhile, cut where it is long.
+    """
 
     id: str
     layer: str
@@ -57,3 +98,6 @@ class Verdict:
     oracle: str = ""
     spec_line: int = 1
     rerun: str = ""
+    diagnoses: tuple[Diagnosis, ...] = ()
+    script: str = ""
+    printed: str = ""

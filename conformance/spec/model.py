@@ -296,8 +296,13 @@ class Misreading(Strict):
 
     id: Slug
     explains: str = Field(min_length=1, description="One sentence for the author of the layer.")
-    killed_by: list[str] = Field(min_length=1, description="Checks that must catch it.")
+    killed_by: list[str] = Field(
+        min_length=1, description="Checks that must catch it; others may, too."
+    )
     convention: bool = Field(default=False, description="Legitimate where it is declared.")
+    equivalent: str | None = Field(
+        default=None, description="For people: where it does not differ from the right layer."
+    )
 
 
 class ErrorContract(Strict):

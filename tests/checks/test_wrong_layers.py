@@ -1,4 +1,4 @@
-"""Every misreading that a spec lists is caught, by exactly the checks that the spec names."""
+"""Every misreading that a spec lists is caught, by the checks that the spec names."""
 
 import pytest
 import wrong_layers
@@ -19,10 +19,10 @@ def failing_checks(layer, wrong):
 
 
 @pytest.mark.parametrize(("layer", "misreading"), WRONG, ids=str)
-def test_it_is_caught_by_exactly_the_checks_that_the_spec_names(layer, misreading):
+def test_it_is_caught_by_the_checks_that_the_spec_names(layer, misreading):
     spec = next(spec for spec in bundled_specs() if spec.name == layer)
     named = next(entry for entry in spec.misreadings if entry.id == misreading).killed_by
-    assert failing_checks(layer, WRONG[layer, misreading]) == set(named)
+    assert failing_checks(layer, WRONG[layer, misreading]) >= set(named)
 
 
 def test_every_misreading_of_a_spec_has_a_wrong_layer():

@@ -1,0 +1,38 @@
+"""The executable misreadings, by spec and id."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
+
+from reference_impls import numpy_reference as reference
+
+# By spec name and misreading id: the classes that take the place of the reference's.
+CATALOGUE: dict[tuple[str, str], Mapping[str, type]] = {}
+
+Class = TypeVar("Class", bound=type)
+
+
+def misreading(spec: str, id: str) -> Callable[[Class], Class]:
+    """Register the class below as the misreading `id` of the spec `spec`."""
+
+    def decorate(wrong: Class) -> Class:
+        register(spec, id, {spec: wrong})
+        return wrong
+
+    return decorate
+
+
+def register(spec: str, id: str, classes: Mapping[str, type]) -> None:
+    """Register a misreading made of these classes, by the names that specs know them under.
+
+    For a net or container the wrong class may be a part of it: ``{"SGD": StepUphill}``.
+    """
+    assert (spec, id) not in CATALOGUE, f"{spec} has two misreadings {id}"
+    CATALOGUE[spec, id] = classes
+
+
+def namespace(spec: str, id: str) -> dict[str, Any]:
+    """Everything that the reference offers, with the misread classes in their places."""
+    correct = {name: getattr(reference, name) for name in reference.__all__}
+    return {**correct, **CATALOGUE[spec, id]}

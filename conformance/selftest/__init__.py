@@ -1,0 +1,1 @@
+"""Measure the suite itself: misreadings killed, false alarms, trivial candidates."""

@@ -8,10 +8,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from conformance.numerics.tolerance import WRONG_RATIO
-from conformance.records.verdict import Finding, Severity
+from conformance.records.verdict import Finding, Severity, Values
 
 Floats = NDArray[Any]
 Index = tuple[int, ...]
+
+# Larger arrays are not kept with a finding: a report is not a dump.
+KEPT = 1024
 
 
 def compare(
@@ -56,7 +59,16 @@ def compare(
         allowed=float(allowed[worst]),
         ratio=ratio,
         notes=notes,
+        values=_kept(got, wanted, allowed),
     )
+
+
+def _kept(got: Floats, wanted: Floats, allowed: Floats) -> Values | None:
+    """The arrays of a finding, if they are small."""
+    if got.size > KEPT:
+        return None
+    flat = (tuple(array.ravel().tolist()) for array in (got, wanted, allowed))
+    return Values(got.shape, *flat)
 
 
 def _severity(ratio: float) -> Severity:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from conformance.records.report import Report
-from conformance.records.verdict import Finding, Verdict
+from conformance.records.verdict import Diagnosis, Finding, Verdict
 
 WIDTH = 90
 
@@ -30,6 +30,7 @@ def describe(verdict: Verdict) -> str:
         lines.append(f"  {verdict.reason}")
     for finding in verdict.findings:
         lines += [f"  {line}" for line in finding_lines(finding)]
+    lines += [f"  diagnosis: {diagnosis_line(diagnosis)}" for diagnosis in verdict.diagnoses]
     if verdict.bindings:
         lines.append(f"  case: {verdict.bindings}")
     lines.append(f"  spec: {verdict.id.partition('::')[0]}:{verdict.spec_line}")
@@ -51,6 +52,17 @@ def finding_lines(finding: Finding) -> Iterator[str]:
             f"{list(finding.worst_index)} (allowed {finding.allowed:.1e})"
         )
     yield from finding.notes
+
+
+def diagnosis_line(diagnosis: Diagnosis) -> str:
+    """What a failure looks like; for a convention also how to declare it."""
+    if diagnosis.source == "pattern":
+        return diagnosis.explains
+    line = f"the same as {diagnosis.id}: {diagnosis.explains}"
+    if diagnosis.convention:
+        line += ". Where this is meant, declare it"
+        line += f": {diagnosis.declare}" if diagnosis.declare else " as a convention"
+    return line
 
 
 def element(tensor: str, index: tuple[int, ...]) -> str:

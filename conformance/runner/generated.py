@@ -21,12 +21,12 @@ class _Failure(Exception):
 
 def first_failure(
     planned: Planned, examples: int, seed: int, judge: Callable[[BoundCase], Verdict]
-) -> tuple[Verdict | None, int]:
-    """The verdict of the simplest failing case (None if all pass), and how many were tried.
+) -> tuple[tuple[Verdict, BoundCase] | None, int]:
+    """The simplest failing case with its verdict (None if all pass), and how many were tried.
 
     The examples depend on the seed and the spec alone, so every check sees the same cases.
     """
-    worst: list[Verdict] = []
+    worst: list[tuple[Verdict, BoundCase]] = []
     tried = 0
 
     @with_seed(seed)
@@ -46,12 +46,12 @@ def first_failure(
             return  # this configuration has no such tensor
         verdict = judge(bound)
         if verdict.status in BAD:
-            worst.append(verdict)
+            worst.append((verdict, bound))
             raise _Failure
         if verdict.status == "skipped":
-            skipped.append(verdict)
+            skipped.append((verdict, bound))
 
-    skipped: list[Verdict] = []
+    skipped: list[tuple[Verdict, BoundCase]] = []
     try:
         search()
     except _Failure:

@@ -10,6 +10,7 @@ from functools import cached_property
 import numpy as np
 
 from conformance.checks import CATALOGUE, ERROR_CONTRACT, Evidence, Memory, NoOracle, Stopped
+from conformance.diagnosis.diagnosing import Diagnostician
 from conformance.generation.programs import Programs
 from conformance.oracles.choice import Judge
 from conformance.oracles.oracle import OracleError
@@ -37,6 +38,7 @@ class Grader:
         self._verdicts: dict[str, Verdict] = {}
         self._memory = Memory()
         self._case_in_memory: tuple[str, str, str | None] | None = None
+        self._diagnostician = Diagnostician()
 
     @cached_property
     def oracle(self) -> Judge:
@@ -58,7 +60,8 @@ class Grader:
                 return self._verdict(planned, "blocked", reason=f"{verdict.check} {verdict.status}")
         if planned.generated:
             return self._judge_generated(planned)
-        return self._judge_case(planned, bind(planned.spec, _case_of(planned)))
+        bound = bind(planned.spec, _case_of(planned))
+        return self._diagnosed(planned, self._judge_case(planned, bound), bound)
 
     def _judge_case(self, planned: Planned, bound: BoundCase) -> Verdict:
         """Judge one concrete case."""
@@ -96,12 +99,24 @@ class Grader:
         from conformance.runner.generated import first_failure
 
         examples = EXAMPLES[self.settings.profile]
-        verdict, tried = first_failure(
+        found, tried = first_failure(
             planned, examples, self.settings.seed, lambda bound: self._judge_case(planned, bound)
         )
-        if verdict is not None:
-            return verdict
+        if found is not None:
+            return self._diagnosed(planned, *found)
         return self._verdict(planned, "passed", bindings=f"{tried} generated cases")
+
+    def _diagnosed(self, planned: Planned, verdict: Verdict, bound: BoundCase) -> Verdict:
+        """A failure with what it looks like; a known convention has the severity of one."""
+        if verdict.status not in ("failed", "errored"):
+            return verdict
+        evidence = self._evidence(planned, bound, set())
+        diagnoses = self._diagnostician.diagnose(planned.check, evidence)
+        if not any(diagnosis.convention for diagnosis in diagnoses):
+            return replace(verdict, diagnoses=diagnoses)
+        findings = tuple(replace(f, severity="convention") for f in verdict.findings)
+        severity = worst_severity(findings)
+        return replace(verdict, diagnoses=diagnoses, findings=findings, severity=severity)
 
     def _evidence(self, planned: Planned, bound: BoundCase, sources: set[str]) -> Evidence:
         programs = Programs(bound, planned.mode, self.settings.seed)

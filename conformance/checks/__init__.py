@@ -1,8 +1,12 @@
 """The catalogue of checks, one file per concern. Importing this package fills `CATALOGUE`."""
 
 from conformance.checks import (
+    batch_relations,
     differences,
     dropout,
+    linear_relations,
+    loss_relations,
+    normalization_relations,
     purity,
     relations,
     shapes,
@@ -26,8 +30,12 @@ __all__ = [
     "Memory",
     "NoOracle",
     "Stopped",
+    "batch_relations",
     "differences",
     "dropout",
+    "linear_relations",
+    "loss_relations",
+    "normalization_relations",
     "purity",
     "relations",
     "shapes",

@@ -37,19 +37,31 @@ Problem = Literal["quadratic", "fixed-stream"]
 Model = Literal["exact", "contraction", "composite"]
 Relation = Literal[
     "additive",
+    "adjoint",
     "bias_at_zero",
+    "bias_at_zero_weight",
+    "commutes_with_increasing",
     "constant_shift",
+    "delta_gives_kernel",
+    "dilation_spreads_kernel",
     "exp_rows_sum_to_one",
     "gradient_sums_to_zero",
+    "groups_concatenate",
     "inverted_dropout",
     "logarithmic",
+    "mean_is_sum_over_count",
+    "normalized",
     "odd",
     "permutation_equivariant",
+    "pointwise_is_matmul",
     "positively_homogeneous",
+    "reductions_agree",
     "reflection_differs_by_input",
     "reflection_sums_to_one",
     "rows_sum_to_one",
+    "scale_and_shift_invariant",
     "shift_invariant",
+    "translation_equivariant",
 ]
 
 # The id of cases that no spec file names.
@@ -64,6 +76,7 @@ ALONG_AXIS: frozenset[Relation] = frozenset(
         "bias_at_zero",
         "exp_rows_sum_to_one",
         "gradient_sums_to_zero",
+        "normalized",
         "permutation_equivariant",
         "rows_sum_to_one",
     }

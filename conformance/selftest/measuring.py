@@ -1,0 +1,108 @@
+"""Grade a wrong implementation on one spec, and tell which checks caught it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from conformance.candidates.implementation import Implementation
+from conformance.candidates.loading import load
+from conformance.misreadings import namespace
+from conformance.oracles.choice import Choice
+from conformance.records.verdict import Verdict
+from conformance.runner.grader import Grader
+from conformance.runner.plan import Planned, plan
+from conformance.runner.settings import Settings
+from conformance.sessions.in_process import InProcessSession
+from conformance.spec.catalogue import find_spec
+from conformance.spec.model import Misreading, Spec
+
+BAD = ("failed", "errored")
+
+
+@dataclass(frozen=True)
+class Row:
+    """One misreading of one spec: the checks meant to catch it, and those that did.
+
+    `intended` and `caught_by` hold names of checks as verdicts show them (``grad_weight``).
+    `failures` counts verdicts, `named` those whose diagnosis is this misreading.
+    """
+
+    spec: str
+    id: str
+    explains: str
+    where: str
+    intended: tuple[str, ...]
+    caught_by: tuple[str, ...]
+    failures: int
+    named: int
+    convention: bool = False
+    equivalent: str | None = None
+
+    @property
+    def killed(self) -> bool:
+        """Whether every check that is meant to catch it did."""
+        return set(self.intended) <= set(self.caught_by)
+
+
+@dataclass(frozen=True)
+class Alarm:
+    """A check that a correct implementation does not pass."""
+
+    implementation: str
+    verdict: Verdict
+
+
+def settings(name: str, oracle: Choice = "recorded") -> Settings:
+    """Everything but generated cases: named ones must be enough to kill what is known."""
+    return Settings(name, tier="strict", profile="quick", oracle=oracle)
+
+
+def graded(
+    spec: Spec,
+    name: str,
+    namespace: Mapping[str, Any],
+    wanted: Callable[[Planned], bool] = lambda planned: True,
+) -> list[Verdict]:
+    """The verdicts on an implementation made of these classes."""
+    grader = Grader(InProcessSession(Implementation(name, namespace)), settings(name))
+    return [grader.verdict(p) for p in plan(spec, grader.settings) if wanted(p)]
+
+
+def caught_by(verdicts: Iterable[Verdict]) -> tuple[str, ...]:
+    """The checks that fail, in the order of the plan."""
+    return tuple(dict.fromkeys(v.check for v in verdicts if v.status in BAD))
+
+
+def measure(spec: Spec, entry: Misreading) -> Row:
+    """Put one misreading to every check of its spec."""
+    verdicts = graded(spec, entry.id, namespace(spec.name, entry.id))
+    bad = [verdict for verdict in verdicts if verdict.status in BAD]
+    index = spec.misreadings.index(entry)
+    return Row(
+        spec=spec.name,
+        id=entry.id,
+        explains=entry.explains,
+        where=f"{spec.path}:{spec.line('misreading', index)}",
+        intended=tuple(entry.killed_by),
+        caught_by=caught_by(verdicts),
+        failures=len(bad),
+        named=sum(any(d.id == entry.id for d in verdict.diagnoses) for verdict in bad),
+        convention=entry.convention,
+        equivalent=entry.equivalent,
+    )
+
+
+def alarms(spec: Spec, implementation: str) -> list[Alarm]:
+    """The checks that a correct implementation does not pass; skipped ones are no alarm."""
+    grader = Grader(InProcessSession(load(implementation)), settings(implementation))
+    verdicts = (grader.verdict(planned) for planned in plan(spec, grader.settings))
+    return [Alarm(implementation, v) for v in verdicts if v.status not in ("passed", "skipped")]
+
+
+def measure_spec(name: str, correct: tuple[str, ...]) -> tuple[list[Row], list[Alarm]]:
+    """Everything about one spec; takes names, so that another process can do it."""
+    spec = find_spec(name)
+    rows = [measure(spec, entry) for entry in spec.misreadings]
+    return rows, [alarm for implementation in correct for alarm in alarms(spec, implementation)]

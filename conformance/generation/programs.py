@@ -59,7 +59,8 @@ class Programs:
         """What the drawn values depend on, beside the tensor."""
         key = f"{self.effective_seed}/{self.bound.spec.name}/{self.bound.id}"
         if self.bound.id == GENERATED:  # one id, many configurations
-            key += json.dumps([self.bound.case.config, self.bound.case.dims], sort_keys=True)
+            case = self.bound.case
+            key += json.dumps([case.config, case.dims, case.values], sort_keys=True)
         return key
 
     @cached_property

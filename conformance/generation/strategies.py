@@ -9,7 +9,12 @@ from hypothesis.strategies import DrawFn, SearchStrategy
 
 from conformance.spec.binding import BoundCase, bind, bounds
 from conformance.spec.expressions import ExpressionError
-from conformance.spec.model import GENERATED, Argument, Case, Spec, VariadicDim
+from conformance.spec.model import GENERATED, Argument, Case, Spec, Values, VariadicDim
+
+# Values that say something about every configuration: not so extreme that rounding is all there is.
+ORDINARY: frozenset[Values] = frozenset(
+    {"normal", "nonzero", "distinct", "negative", "positive", "large"}
+)
 
 
 def bound_cases(spec: Spec, mode: str | None) -> SearchStrategy[BoundCase]:
@@ -26,13 +31,25 @@ def _cases(draw: DrawFn, spec: Spec) -> BoundCase | None:
         for name, argument in spec.config.items()
         if (values := _values(argument))
     }
+    drawn: dict[str, Values] = {}
+    for name in spec.inputs:
+        kinds = _kinds_of_values(spec, name)
+        if len(kinds) > 1:
+            drawn[name] = draw(st.sampled_from(kinds))
     try:
-        bound = bind(spec, Case(id=GENERATED, dims=dims, config=config))
+        bound = bind(spec, Case(id=GENERATED, dims=dims, config=config, values=drawn))
         # A case whose shapes have no value (a kernel larger than its input) is not legal either.
         bound.inputs(), bound.outputs()
         return None if bound.violated(None) else bound
     except ExpressionError:
         return None
+
+
+def _kinds_of_values(spec: Spec, name: str) -> list[Values]:
+    """How an input is drawn: as the spec says, and as its ordinary cases have it."""
+    usual = spec.input(name, spec.cases[0]).values
+    others = [c.values[name] for c in spec.cases if name in c.values and c.tier == "core"]
+    return list(dict.fromkeys([usual, *(kind for kind in others if kind in ORDINARY)]))
 
 
 def _sizes(domain: str | VariadicDim) -> SearchStrategy[Any]:

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator
 
 from conformance.records.report import Report
 from conformance.records.verdict import Diagnosis, Finding, Verdict
+from conformance.spec.model import GENERATED
 
 WIDTH = 90
 
@@ -36,6 +37,9 @@ def describe(verdict: Verdict) -> str:
     lines.append(f"  spec: {verdict.id.partition('::')[0]}:{verdict.spec_line}")
     if verdict.rerun:
         lines.append(f"  rerun: {verdict.rerun}")
+    if verdict.script and verdict.case == GENERATED:
+        lines.append("  or, without this suite:")
+        lines += [f"    {line}".rstrip() for line in verdict.script.splitlines()]
     return "\n".join(lines)
 
 

@@ -17,6 +17,7 @@ from conformance.oracles.oracle import OracleError
 from conformance.records.observation import Trouble
 from conformance.records.verdict import SEVERITIES, Finding, Severity, Status, Verdict
 from conformance.runner.plan import Planned
+from conformance.runner.script import script
 from conformance.runner.settings import EXAMPLES, Settings
 from conformance.sessions.session import Session
 from conformance.spec.binding import BoundCase, bind
@@ -112,11 +113,19 @@ class Grader:
             return verdict
         evidence = self._evidence(planned, bound, set())
         diagnoses = self._diagnostician.diagnose(planned.check, evidence)
+        verdict = replace(verdict, script=self._script(planned, evidence, verdict))
         if not any(diagnosis.convention for diagnosis in diagnoses):
             return replace(verdict, diagnoses=diagnoses)
         findings = tuple(replace(f, severity="convention") for f in verdict.findings)
         severity = worst_severity(findings)
         return replace(verdict, diagnoses=diagnoses, findings=findings, severity=severity)
+
+    def _script(self, planned: Planned, evidence: Evidence, verdict: Verdict) -> str:
+        """A script for the checks that one forward and backward show, in the native dialect."""
+        if planned.check.name not in ("forward", "grad_{tensor}") or not verdict.findings:
+            return ""
+        name, finding = self.settings.implementation, verdict.findings[0]
+        return script(name, evidence.programs, planned.dtype, finding)
 
     def _evidence(self, planned: Planned, bound: BoundCase, sources: set[str]) -> Evidence:
         programs = Programs(bound, planned.mode, self.settings.seed)

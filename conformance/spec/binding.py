@@ -15,6 +15,7 @@ from conformance.spec.expressions import (
 )
 from conformance.spec.model import (
     DISTRIBUTIONS,
+    GENERATED,
     Argument,
     Case,
     LayerEntry,
@@ -176,7 +177,8 @@ class BoundCase:
     def describe(self) -> str:
         """The bindings as people read them: ``N=4 C=3 stride=2`` (what the case sets, and dims)."""
         explicit = {name: self.config[name] for name in self.config if name in self.case.config}
-        return format_bindings({**self.dims, **explicit})
+        drawn = {name: kind for name, kind in self.case.values.items() if self.case.id == GENERATED}
+        return format_bindings({**self.dims, **explicit, **drawn})
 
 
 def bind(spec: Spec, case: Case) -> BoundCase:

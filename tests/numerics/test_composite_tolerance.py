@@ -288,3 +288,44 @@ def test_a_correct_mean_squared_error_is_inside(formula, case, dtype):
 def test_another_mean_of_squares_is_wrong(formula, dtype):
     found = severities(mse(formula), mse(mean_of_squares), "MSELoss", "default", dtype)
     assert found == {"wrong"}
+
+
+# --- GELU: no spec of ours, the trials are Sigmoid's ----------------------------------------------
+
+erf, erfc = np.vectorize(math.erf, otypes=[float]), np.vectorize(math.erfc, otypes=[float])
+
+
+def by_erf(x):
+    return 0.5 * x * (1 + erf(x / math.sqrt(2)))
+
+
+def by_erfc(x):
+    return 0.5 * x * erfc(-x / math.sqrt(2))
+
+
+def by_tanh(x):
+    return 0.5 * x * (1 + np.tanh(math.sqrt(2 / math.pi) * (x + 0.044715 * x**3)))
+
+
+def gelu(formula):
+    def layer(given, config):
+        x = given["input"]
+        density = np.exp(-x * x / 2) / math.sqrt(2 * math.pi)
+        slope = 0.5 * erfc(-x / math.sqrt(2)) + x * density
+        tensors = {"output": formula(x), "grad_input": given["dy"] * slope}
+        return {name: array.astype(x.dtype) for name, array in tensors.items()}
+
+    return layer
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("formula", [by_erf, by_erfc], ids=lambda f: f.__name__)
+def test_gelu_by_the_error_function_is_inside(formula, dtype):
+    assert severities(gelu(formula), gelu(by_erf), "Sigmoid", "default", dtype) == set()
+
+
+def test_gelu_by_tanh_is_wrong():
+    assert severities(gelu(by_tanh), gelu(by_erf), "Sigmoid", "default", "float64") == {"wrong"}
+    # Its error of 4.7e-4 is thousands of roundoffs of float32, but within a thousand allowances.
+    single = severities(gelu(by_tanh), gelu(by_erf), "Sigmoid", "default", "float32")
+    assert single == {"inaccurate"}

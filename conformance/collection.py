@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,6 +17,7 @@ from conformance.records.report import Report
 from conformance.records.text import describe, headline, nothing_ran
 from conformance.records.verdict import Verdict
 from conformance.runner.accounts import NOT_RUN, make_report
+from conformance.runner.gaps import KNOWN_GAP, Gaps, GapsError, load_gaps, updated
 from conformance.runner.plan import Planned, plan
 from conformance.runner.settings import Settings
 from conformance.spec.catalogue import (
@@ -47,10 +49,21 @@ class NotConformant(Exception):
 class Conformance:
     """One graded run: the plugin that is registered when ``--impl`` is given."""
 
-    def __init__(self, config: pytest.Config, settings: Settings, report_folder: str) -> None:
+    def __init__(
+        self,
+        config: pytest.Config,
+        settings: Settings,
+        report_folder: str = "",
+        gaps_file: str = "",
+        update_gaps: bool = False,
+    ) -> None:
         self.config = config
         self.settings = settings
         self.report_folder = report_folder
+        self.gaps_file = Path(config.invocation_params.dir, gaps_file) if gaps_file else None
+        self.update_gaps = update_gaps
+        self.gaps: Gaps | None = None
+        self.stale: list[str] = []
         self.verdicts: dict[str, Verdict] = {}
         self.planned: dict[str, Planned] = {}
         self.selected: dict[str, None] = {}
@@ -60,7 +73,9 @@ class Conformance:
             resolve(settings.implementation)
             Judge(settings.oracle, settings.implementation)
             self.layers = {self._layer(name) for name in settings.layers}
-        except (ImplementationError, OracleUnavailable, SpecError) as error:
+            if self.gaps_file is not None and not (update_gaps and not self.gaps_file.exists()):
+                self.gaps = load_gaps(self.gaps_file)
+        except (ImplementationError, OracleUnavailable, SpecError, GapsError) as error:
             raise pytest.UsageError(str(error)) from None
         except KeyError as error:
             raise pytest.UsageError(f"--conformance-layers: {error.args[0]}") from None
@@ -121,7 +136,8 @@ class Conformance:
         from conformance.runner.grader import Grader
         from conformance.sessions.in_process import InProcessSession
 
-        return Grader(InProcessSession(load(self.settings.implementation)), self.settings)
+        session = InProcessSession(load(self.settings.implementation))
+        return Grader(session, self.settings, self.gaps)
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtestloop(self, session: pytest.Session) -> None:
@@ -230,10 +246,19 @@ class Conformance:
         return result
 
     def _account(self, session: pytest.Session, exitstatus: int) -> None:
-        """Zero executed checks, or blocked ones, are never a success; write the JSON report."""
+        """Zero executed checks, blocked ones, stale gaps are never a success; write the report."""
         summary = self.report.summary
+        if self.gaps_file is not None and self.update_gaps:
+            self.gaps_file.write_text(updated(self.gaps_file, self.report.verdicts), "utf-8")
+        elif self.gaps is not None:
+            everything = replace(self.settings, tier="strict", profile="standard")
+            ids = (p.id for spec in self._specs() for p in plan(spec, everything))
+            self.stale = list(self.gaps.stale(ids, self.report.verdicts))
         green = exitstatus in (pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED)
-        if green and (summary.ran == 0 or summary.blocked):
+        unexplained = any(
+            v.status == "blocked" and not v.reason.endswith(KNOWN_GAP) for v in self.report.verdicts
+        )
+        if green and (summary.ran == 0 or unexplained or self.stale):
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
         if self.report_folder:
             from conformance.reports.json_report import write_json
@@ -248,6 +273,10 @@ class Conformance:
             return
         from conformance.reports.terminal import render
 
+        for line in self.stale:
+            terminal.write_line(line, red=True)
+        if self.gaps_file is not None and self.update_gaps:
+            terminal.write_line(f"gaps: {self.gaps_file}")
         if self.written is not None:
             terminal.write_line(f"report: {self.written}")
         if self.report.summary.ran == 0:
@@ -293,6 +322,8 @@ class CheckItem(pytest.Item):
         self.verdict = verdict = self.run.grader.verdict(self.planned)
         if verdict.status in ("failed", "errored"):
             raise NotConformant(verdict)
+        if verdict.status == "xfailed":
+            pytest.xfail(verdict.reason)
         if verdict.status in ("skipped", "blocked"):
             prefix = "blocked: " if verdict.status == "blocked" else ""
             pytest.skip(prefix + verdict.reason)

@@ -37,6 +37,7 @@ _OPTIONS: tuple[tuple[str, str | tuple[str, ...], str, str], ...] = (
         "Other random values for every case (default: 0, the seed of the recordings).",
     ),
     ("report", "DIR", "", "Write report.json into this folder."),
+    ("gaps", "FILE", "", "Failures that are expected, each with a reason (TOML)."),
 )
 
 
@@ -56,6 +57,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         )
         group.addoption(f"--conformance-{name}", default=None, help=text, **kinds)
         parser.addini(f"conformance_{name}", f"Default for --conformance-{name}.", default=default)
+    group.addoption(
+        "--conformance-update-gaps",
+        action="store_true",
+        help="Rewrite the gaps file: drop what passes, add what fails.",
+    )
 
 
 def implementation_of(config: pytest.Config) -> str:
@@ -102,5 +108,10 @@ def pytest_configure(config: pytest.Config) -> None:
     if implementation_of(config) and not config.option.help:
         from conformance.collection import Conformance
 
-        run = Conformance(config, settings_of(config), option(config, "report"))
+        update = config.getoption("--conformance-update-gaps")
+        if update and not option(config, "gaps"):
+            raise pytest.UsageError("--conformance-update-gaps needs --conformance-gaps=FILE")
+        run = Conformance(
+            config, settings_of(config), option(config, "report"), option(config, "gaps"), update
+        )
         config.pluginmanager.register(run, "conformance-run")

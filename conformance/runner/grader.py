@@ -16,6 +16,7 @@ from conformance.oracles.choice import Judge
 from conformance.oracles.oracle import OracleError
 from conformance.records.observation import Trouble
 from conformance.records.verdict import SEVERITIES, Finding, Severity, Status, Verdict
+from conformance.runner.gaps import KNOWN_GAP, Gaps
 from conformance.runner.plan import Planned
 from conformance.runner.script import script
 from conformance.runner.settings import EXAMPLES, Settings
@@ -33,9 +34,10 @@ class Grader:
     selected, on their order, or on how they were spread over processes.
     """
 
-    def __init__(self, session: Session, settings: Settings) -> None:
+    def __init__(self, session: Session, settings: Settings, gaps: Gaps | None = None) -> None:
         self.session = session
         self.settings = settings
+        self.gaps = gaps
         self._verdicts: dict[str, Verdict] = {}
         self._memory = Memory()
         self._case_in_memory: tuple[str, str, str | None] | None = None
@@ -47,18 +49,25 @@ class Grader:
         return Judge(self.settings.oracle, self.settings.implementation)
 
     def verdict(self, planned: Planned) -> Verdict:
-        """The verdict of one check."""
+        """The verdict of one check; a failure that is a known gap is `xfailed`."""
+        verdict = self._own_verdict(planned)
+        return verdict if self.gaps is None else self.gaps.applied(verdict)
+
+    def _own_verdict(self, planned: Planned) -> Verdict:
+        """The verdict whatever is known: a gap blocks what depends on it like any failure."""
         if planned.id not in self._verdicts:
             self._verdicts[planned.id] = self._judge(planned)
         return self._verdicts[planned.id]
 
     def _judge(self, planned: Planned) -> Verdict:
         for prerequisite in _prerequisites(planned):
-            verdict = self.verdict(prerequisite)
+            verdict = self._own_verdict(prerequisite)
             if verdict.status == "skipped":
                 return self._verdict(planned, "skipped", reason=verdict.reason)
             if _blocks(verdict, planned):
-                return self._verdict(planned, "blocked", reason=f"{verdict.check} {verdict.status}")
+                known = self.gaps is not None and self.gaps.known(prerequisite.id)
+                reason = f"{verdict.check} {verdict.status}{KNOWN_GAP if known else ''}"
+                return self._verdict(planned, "blocked", reason=reason)
         if planned.generated:
             return self._judge_generated(planned)
         bound = bind(planned.spec, _case_of(planned))
@@ -101,7 +110,11 @@ class Grader:
 
         examples = EXAMPLES[self.settings.profile]
         found, tried = first_failure(
-            planned, examples, self.settings.seed, lambda bound: self._judge_case(planned, bound)
+            planned,
+            examples,
+            self.settings.seed,
+            lambda bound: self._judge_case(planned, bound),
+            shrink=self.gaps is None or self.gaps.known(planned.id) is None,
         )
         if found is not None:
             return self._diagnosed(planned, *found)
@@ -164,7 +177,7 @@ class Grader:
         bound = bind(planned.spec, _case_of(planned))
         if planned.tensor not in check.targets(bound, planned.mode):
             return finding
-        own = self.verdict(replace(planned, check=check, dtype="float64"))
+        own = self._own_verdict(replace(planned, check=check, dtype="float64"))
         words = {
             "passed": "consistent, so forward and backward agree on another function",
             "failed": "inconsistent, so backward is not the derivative of forward",

@@ -15,11 +15,12 @@ class Implementation:
     """Layers to grade, by the class names of the specs.
 
     `namespace` is a module, a dictionary, a class (a namespace of one), or any object whose
-    attributes are layer classes.
+    attributes are layer classes. `notes` say what readers of a report must know of how it was read.
     """
 
-    def __init__(self, name: str, namespace: Any) -> None:
+    def __init__(self, name: str, namespace: Any, notes: tuple[str, ...] = ()) -> None:
         self.name = name
+        self.notes = notes
         if isinstance(namespace, type):
             namespace = {namespace.__name__: namespace}
         self.namespace = namespace

@@ -17,10 +17,13 @@ from types import ModuleType
 from typing import Any
 
 from conformance.candidates.implementation import Implementation
+from conformance.candidates.notebook import NotebookError, is_notebook, load_notebook
 from conformance.candidates.trouble import describe_exception
 from conformance.spec.problems import suggestion
 
 GROUP = "conformance.implementations"
+
+SUFFIXES = (".py", ".ipynb")
 
 
 class ImplementationError(Exception):
@@ -35,28 +38,33 @@ class Reference:
     load: Callable[[], Any]
 
 
-def resolve(text: str) -> Reference:
+def resolve(text: str, run_all_cells: bool = False) -> Reference:
     """Find what `text` names: an entry point, a file, or a module, in this order.
 
+    `run_all_cells` runs a notebook whole instead of reading its definitions.
     Raises `ImplementationError` with what was looked for and what comes close.
     """
     points = {point.name: point for point in entry_points(group=GROUP)}
     if text in points:
         return Reference(text, lambda: _load_entry_point(points[text]))
+    if is_notebook(text):
+        path = _existing_file(text)
+        return Reference(text, lambda: _read_notebook(text, path, run_all_cells))
     if text.endswith(".py") or os.sep in text:
         return Reference(text, lambda: _import_file(_existing_file(text)))
     module, _, attribute = text.partition(":")
     if not all(part.isidentifier() for part in module.split(".")) or not _importable(module):
-        names = [*points, *(path.name for path in sorted(Path().glob("*.py")))]
+        files = (path.name for path in sorted(Path().iterdir()) if path.suffix in SUFFIXES)
+        names = [*points, *files]
         raise ImplementationError(
             f"--impl={text}: there is no such entry point, module or file{suggestion(text, names)}"
         )
     return Reference(text, lambda: _import_attribute(module, attribute))
 
 
-def load(text: str) -> Implementation:
+def load(text: str, run_all_cells: bool = False) -> Implementation:
     """Import an implementation; `ImplementationError` says what went wrong and where."""
-    reference = resolve(text)
+    reference = resolve(text, run_all_cells)
     try:
         found = reference.load()
     except ImplementationError:
@@ -84,11 +92,22 @@ def _load_entry_point(point: EntryPoint) -> Any:
 def _existing_file(text: str) -> Path:
     path = Path(text).expanduser()
     if not path.is_file():
-        near = [str(p) for p in sorted(path.parent.glob("*.py"))] if path.parent.is_dir() else []
+        files = sorted(path.parent.iterdir()) if path.parent.is_dir() else []
+        near = [str(p) for p in files if p.suffix in SUFFIXES]
         raise ImplementationError(f"--impl={text}: there is no such file{suggestion(text, near)}")
-    if path.suffix != ".py":
-        raise ImplementationError(f"--impl={text}: a file must be a Python file (.py)")
+    if path.suffix not in SUFFIXES:
+        raise ImplementationError(
+            f"--impl={text}: a file must be a Python file (.py) or a notebook (.ipynb)"
+        )
     return path.resolve()
+
+
+def _read_notebook(text: str, path: Path, run_all: bool) -> Implementation:
+    try:
+        module, notes = load_notebook(path, run_all)
+    except NotebookError as error:
+        raise ImplementationError(f"--impl={text}: {error}") from None
+    return Implementation(text, module, notes)
 
 
 def _importable(module: str) -> bool:

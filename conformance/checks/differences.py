@@ -26,7 +26,7 @@ Array = NDArray[Any]
 
 def differentiable_tensors(bound: BoundCase, mode: str | None) -> Iterable[str]:
     """Tensors with an owed gradient, in cases clear of kinks and edges that are not empty."""
-    at_edge = any(bound.input(name).values in EDGED for name in bound.spec.inputs)
+    at_edge = bool(bound.drawn() & EDGED) or bound.extreme
     if at_edge or at_kink(bound) or 0 in next(iter(bound.outputs().values())):
         return []
     shapes = {**bound.inputs(), **bound.parameters()}

@@ -19,8 +19,7 @@ def owed_gradients(bound: BoundCase, mode: str | None) -> Iterable[str]:
 
 def at_kink(bound: BoundCase) -> bool:
     """Whether the case draws values that may lie on a kink of the layer."""
-    drawn = {bound.input(name).values for name in bound.spec.inputs}
-    return not bound.spec.gradients.smooth and bool(drawn & KINKED)
+    return not bound.spec.gradients.smooth and bool(bound.drawn() & KINKED)
 
 
 @check(

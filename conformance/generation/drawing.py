@@ -2,8 +2,9 @@
 
 NumPy's distributions may change between versions, which would make recordings stale. Here a key is
 expanded by SHAKE-256 into 16-bit integers and only integer arithmetic follows. All values are
-multiples of 2^-15 below 2^11, so float32 holds them exactly, and small steps from them are exact in
-float64. (Confident probabilities are powers of two instead, some of them tiny.)
+multiples of 2^-15 below 2^14, so float32 holds them exactly, and small steps from them are exact in
+float64. (Confident probabilities are powers of two instead, some of them tiny; extreme values take
+no steps at all.)
 """
 
 from __future__ import annotations
@@ -91,6 +92,45 @@ def _distinct(key: str, size: int) -> Floats:
     return (permutation(key, size) - size // 2) / 8.0 + 1 / 16
 
 
+def _huge(key: str, size: int) -> Floats:
+    """Of both signs, near 800 and near 10000: exp overflows in float64, and no two are equal."""
+    drawn = integers(key, size).astype(np.int64)
+    signs, sizes = 1 - 2 * (drawn % 2), np.where(drawn // 2 % 2, 800, 10000)
+    return signs * (sizes + permutation(key, size) / 8.0)
+
+
+def _infinite(key: str, size: int) -> Floats:
+    """Every second value is infinite, the first two of them of different signs."""
+    values = _nonzero(key, size)
+    values[::4], values[2::4] = np.inf, -np.inf
+    return values
+
+
+def _with_nan(key: str, size: int) -> Floats:
+    """One value is NaN."""
+    values = _nonzero(key, size)
+    values[choose(f"{key}/nan", size, 1)] = np.nan
+    return values
+
+
+def _subnormal(key: str, size: int) -> Floats:
+    """Of both signs, between 2^-135 and 2^-130: too small for float32's usual form."""
+    drawn = integers(key, size).astype(np.int64)
+    values: Floats = (1 - 2 * (drawn % 2)) * (1 + drawn // 2 % 31) * 2.0**-135
+    return values
+
+
+def _masked(key: str, rows: int, classes: int) -> Floats:
+    """Scores of which about half are -inf, but never a whole row; the first row has one left."""
+    scores = _normal(key, rows * classes).reshape(rows, classes)
+    drawn = integers(f"{key}/mask", rows * classes).reshape(rows, classes)
+    hidden = drawn % 2 == 1
+    hidden[:1] = True
+    if classes:
+        np.put_along_axis(hidden, drawn.argmax(axis=1, keepdims=True), False, axis=1)
+    return np.where(hidden, -np.inf, scores)
+
+
 def _probabilities(key: str, rows: int, classes: int) -> Floats:
     """Rows that sum to exactly one, each probability a multiple of 2^-15 above 1 / (5 classes)."""
     drawn = integers(key, rows * classes).reshape(rows, classes).astype(np.int64) + 1
@@ -116,6 +156,7 @@ def _confident(key: str, rows: int, classes: int) -> Floats:
 _ROWS: dict[Values, Callable[[str, int, int], Floats]] = {
     "probabilities": _probabilities,
     "confident": _confident,
+    "masked": _masked,
 }
 
 _KINDS: dict[Values, Callable[[str, int], Floats]] = {
@@ -128,6 +169,10 @@ _KINDS: dict[Values, Callable[[str, int], Floats]] = {
     "offset": lambda key, size: np.round(_normal(key, size) * 2.0**10) / 2.0**10 + 1024,
     "zeros": lambda key, size: np.zeros(size),
     "steps": lambda key, size: integers(key, size) % 3 - 1.0,
+    "huge": _huge,
+    "infinite": _infinite,
+    "with-nan": _with_nan,
+    "subnormal": _subnormal,
 }
 
 

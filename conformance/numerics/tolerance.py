@@ -16,7 +16,10 @@ from numpy.typing import NDArray
 
 Floats = NDArray[Any]
 
-UNIT_ROUNDOFF = {"float64": 2.0**-53, "float32": 2.0**-24}
+UNIT_ROUNDOFF = {"float64": 2.0**-53, "float32": 2.0**-24, "float16": 2.0**-11}
+
+# The smallest number above zero: what rounding may take off a result that is nearly zero.
+UNDERFLOW = {"float64": 2.0**-1074, "float32": 2.0**-149, "float16": 2.0**-24}
 
 # Above this many allowances an error is no longer rounding but another formula.
 WRONG_RATIO = 1000.0
@@ -48,7 +51,7 @@ class Expected:
         rounding = self.bound * u
         oracles_own = 4 * self.float32_error * u / UNIT_ROUNDOFF["float32"]
         floor = max(u * largest(self.value), min(oracles_own, _FLOOR_CAP * largest(rounding)))
-        return np.maximum(rounding, floor)
+        return np.maximum(rounding, max(floor, 16 * UNDERFLOW[dtype]))
 
 
 def largest(array: Floats) -> float:

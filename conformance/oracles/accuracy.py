@@ -43,11 +43,16 @@ def expected_steps(run: Run, bound: BoundCase, trial: Trial) -> tuple[dict[str, 
     exact = bound.spec.accuracy.model == "exact"
     return tuple(
         {
-            name: Expected(value, bounds[i][name], _error(single[i][name], value), exact)
+            name: Expected(value, _finite(bounds[i][name]), _error(single[i][name], value), exact)
             for name, value in step.items()
         }
         for i, step in enumerate(values)
     )
+
+
+def _finite(bound: Floats) -> Floats:
+    """No error where an operand is infinite or NaN: the result is, too, and has no digits."""
+    return np.where(np.isfinite(bound), bound, 0.0)
 
 
 def _tensors(run: Run, trial: Trial) -> Tensors:

@@ -14,8 +14,10 @@ from conformance.spec.expressions import (
     parse_expression,
 )
 from conformance.spec.model import (
-    DISTRIBUTIONS,
+    EXTREME,
     GENERATED,
+    GRADIENTLESS,
+    ROWS,
     Argument,
     Case,
     LayerEntry,
@@ -23,6 +25,7 @@ from conformance.spec.model import (
     Parameter,
     Spec,
     Tensor,
+    Values,
     VariadicDim,
 )
 from conformance.spec.shapes import parse_shape
@@ -72,6 +75,15 @@ class BoundCase:
             return tensor
         return tensor.model_copy(update={"values": self.case.values[name]})
 
+    def drawn(self) -> set[Values]:
+        """The kinds of values that its inputs are drawn as."""
+        return {self.input(name).values for name in self.spec.inputs}
+
+    @property
+    def extreme(self) -> bool:
+        """Whether it is there only to see what becomes of values such as infinities and NaN."""
+        return bool(self.drawn() & EXTREME)
+
     def inputs(self) -> dict[str, tuple[int, ...]]:
         """The shape of each input."""
         return {name: self.shape(self.input(name).shape) for name in self.spec.inputs}
@@ -79,7 +91,7 @@ class BoundCase:
     def class_axis(self, name: str) -> int | None:
         """The axis along which the classes of an input stand; None for one without classes."""
         tensor = self.input(name)
-        if tensor.type != "one-hot" and tensor.values not in DISTRIBUTIONS:
+        if tensor.type != "one-hot" and tensor.values not in ROWS:
             return None
         axis, rank = self.value(tensor.axis), len(self.shape(tensor.shape))
         if not -rank <= axis < rank:
@@ -140,6 +152,8 @@ class BoundCase:
 
     def gradients(self) -> list[str]:
         """Inputs and parameters whose gradient is owed in this case, in the spec's order."""
+        if self.drawn() & GRADIENTLESS:
+            return []
         existing = {**self.inputs(), **self.parameters()}
         if self.parts:
             return [*self.spec.gradients.wrt, *self.parameters()]

@@ -32,6 +32,11 @@ Values = Literal[
     "steps",
     "probabilities",
     "confident",
+    "huge",
+    "infinite",
+    "with-nan",
+    "masked",
+    "subnormal",
 ]
 Problem = Literal["quadratic", "fixed-stream"]
 Model = Literal["exact", "contraction", "composite"]
@@ -67,8 +72,15 @@ Relation = Literal[
 # The id of cases that no spec file names.
 GENERATED = "generated"
 
-# Values that are rows along one axis: each row sums to one.
-DISTRIBUTIONS: frozenset[Values] = frozenset({"probabilities", "confident"})
+# Values that are rows along one axis: each sums to one, or is a row of scores not all masked.
+ROWS: frozenset[Values] = frozenset({"probabilities", "confident", "masked"})
+
+# Values that a case has for one question: what forward makes of them (and backward, where they are
+# finite or masked). No step can be taken from them, and no relation holds for them.
+EXTREME: frozenset[Values] = frozenset({"infinite", "with-nan", "masked", "subnormal"})
+
+# Values at which no gradient is owed: conventions differ, and nobody trains from there.
+GRADIENTLESS: frozenset[Values] = frozenset({"infinite", "with-nan"})
 
 # Relations that speak of one axis, which the spec must name.
 ALONG_AXIS: frozenset[Relation] = frozenset(

@@ -7,7 +7,7 @@ import pytest
 from typer.testing import CliRunner
 
 from conformance.cli import app
-from conformance.spec.catalogue import bundled_specs, specs_folder
+from conformance.spec.catalogue import bundled_specs, find_spec, specs_folder
 
 LINEAR = str(specs_folder() / "linear" / "linear.toml")
 
@@ -45,7 +45,7 @@ def test_show_takes_a_file(run):
 def test_check_accepts_good_files(run):
     result = run("check", LINEAR)
     assert result.exit_code == 0
-    assert "Linear is fine: 10 cases" in result.output
+    assert f"Linear is fine: {len(find_spec('Linear').cases)} cases" in result.output
 
 
 def test_check_reports_every_mistake_of_every_file(run, tmp_path, monkeypatch):

@@ -88,4 +88,6 @@ class CrossEntropyLossOnProbabilities(torch.nn.CrossEntropyLoss):
 
 def _class_axis(input: torch.Tensor) -> int:
     """The axis of the classes in (C), (N, C) or (N, C, d1, ...)."""
+    if input.ndim == 0:
+        raise ValueError("input has no axis of classes")
     return min(input.ndim - 1, 1)

@@ -28,7 +28,7 @@ from conformance.records.trial import Trial
 torch.set_num_threads(1)
 
 _KINDS = (torch.nn.Module, torch.optim.Optimizer, torch.optim.lr_scheduler.LRScheduler)
-_DTYPES = {"float64": torch.float64, "float32": torch.float32}
+_DTYPES = {"float64": torch.float64, "float32": torch.float32, "float16": torch.float16}
 
 
 class TorchSubject:
@@ -82,7 +82,7 @@ class TorchSubject:
 
     def forward(self, inputs: Sequence[AnyArray]) -> Sequence[Any]:
         """Call the module on tensors that share the arrays' memory."""
-        self.given = [torch.from_numpy(array) for array in inputs]
+        self.given = [_shared(array) for array in inputs]
         for name, tensor in zip(self.trial.inputs, self.given, strict=True):
             if name in self.trial.differentiable:
                 tensor.requires_grad_()
@@ -102,7 +102,7 @@ class TorchSubject:
         """Autograd from the last output."""
         if self.result is None:
             raise ContractError("backward before forward")
-        gradient = torch.from_numpy(cotangent).to(self.result.dtype)
+        gradient = _shared(cotangent).to(self.result.dtype)
         torch.autograd.backward(self.result, gradient)
         return [
             np.zeros_like(tensor.detach().numpy()) if tensor.grad is None else tensor.grad.numpy()
@@ -128,6 +128,12 @@ class TorchSubject:
     def zero_grad(self) -> None:
         """``zero_grad()``."""
         self.module.zero_grad()
+
+
+def _shared(array: AnyArray) -> torch.Tensor:
+    """A tensor that shares the array's memory; a copy if strides are negative."""
+    negative = any(stride < 0 for stride in array.strides)
+    return torch.from_numpy(array.copy() if negative else array)
 
 
 def _gradient(tensor: torch.Tensor) -> AnyArray:

@@ -2,25 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import re
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 import numpy as np
 
-from conformance.checks.check import Check
+from conformance.checks.check import Check, check
 from conformance.checks.evidence import Evidence, Stopped
-from conformance.records.trial import Forward
+from conformance.records.trial import Backward, Forward
 from conformance.records.verdict import Finding
-from conformance.spec.binding import constructor_value
+from conformance.spec.binding import BoundCase, constructor_value
 from conformance.spec.expressions import format_bindings
 from conformance.spec.model import ErrorContract
 
 
 def error_contract(evidence: Evidence) -> Iterator[Finding]:
-    """What the spec calls illegal (a wrong rank or size, no such class, a bad argument) raises.
+    """What the spec calls illegal (a wrong rank or size, a bad argument) raises, and says what.
 
-    Any exception will do, from the constructor or from forward; a result will not, because it can
-    only come from a broadcast, from an index that wraps, or from ignoring an argument.
+    A result will not do, because it can only come from a broadcast, from an index that wraps, or
+    from ignoring an argument. Any exception will, from the constructor or from forward, whose first
+    line names the argument or input, its value or its shape: NumPy's own messages mostly do,
+    "division by zero" does not.
     """
     spec, programs = evidence.bound.spec, evidence.programs
     contract = next(c for c in spec.errors if c.id == evidence.tensor)
@@ -51,6 +54,36 @@ def error_contract(evidence: Evidence) -> Iterator[Finding]:
             f"{_describe(contract, evidence)} must raise an error, but gave {shapes}",
             f"the spec says: {contract.raises}",
         )
+    elif not _telling(observation.trouble.message, contract, evidence):
+        yield evidence.contract(
+            "",
+            f"{_describe(contract, evidence)} raises an error that does not say what is wrong: "
+            f"{observation.trouble}",
+            f"the spec says: {contract.raises}",
+            "name the argument or input, its value or its shape",
+        )
+
+
+def _telling(message: str, contract: ErrorContract, evidence: Evidence) -> bool:
+    """Whether a message names what is wrong: an argument, an input, a value, a shape."""
+    words, numbers = [*contract.names, *contract.given.config], set[str]()
+    for name, shape in contract.given.inputs.items():
+        words += [name, "shape", "size", "dim", "rank", "axis", "axes", "channels", "features"]
+        sizes = evidence.bound.shape(shape)
+        numbers |= {*map(str, sizes), str(len(sizes)), f"{len(sizes)}d"}
+    for name, value in contract.given.values.items():
+        words.append(name)
+        numbers.add(str(evidence.bound.value(value)))
+    for value in contract.given.config.values():
+        numbers |= {str(v) for v in (value if isinstance(value, list) else [value])}
+    text = _plain(message)
+    said = set(re.findall(r"-?[\w.]+", text))
+    return any(_plain(word) in text for word in words) or bool({_plain(n) for n in numbers} & said)
+
+
+def _plain(text: str) -> str:
+    """Lower case, and `kernel_size` like "kernel size"."""
+    return text.lower().replace("_", " ")
 
 
 def _describe(contract: ErrorContract, evidence: Evidence) -> str:
@@ -64,6 +97,40 @@ def _describe(contract: ErrorContract, evidence: Evidence) -> str:
     if contract.given.config:
         parts.append(format_bindings(contract.given.config))
     return " with ".join(parts)
+
+
+def with_rows(bound: BoundCase, mode: str | None) -> Iterable[str]:
+    """The first case, where the output has rows that one row would broadcast to."""
+    output = next(iter(bound.outputs().values()))
+    first = bound.id == bound.spec.cases[0].id
+    return [""] if first and bound.gradients() and output and output[0] > 1 else []
+
+
+@check(
+    "cotangent_shape",
+    group="errors",
+    tier="strict",
+    targets=with_rows,
+    requires=("shape", "backward"),
+)
+def cotangent_shape(evidence: Evidence) -> Iterator[Finding]:
+    """Backward raises where the cotangent has another shape than the output.
+
+    One row broadcasts to the whole batch, and the gradient has the right shape: nobody notices that
+    a `keepdims=True` or a mean over the batch went wrong further up.
+    """
+    programs = evidence.programs
+    steps = Forward(programs.inputs()), Backward(programs.cotangent[:1])
+    trial = programs.trial("cotangent-shape", *steps)
+    trouble = evidence.observe(trial).trouble
+    if trouble is None:
+        yield evidence.contract(
+            "",
+            f"backward with a cotangent of shape {programs.cotangent[:1].shape} must raise an "
+            f"error: the output has shape {programs.cotangent.shape}",
+        )
+    elif trouble.kind != "raised" or trouble.stage != "backward":
+        raise Stopped(trouble)
 
 
 ERROR_CONTRACT = Check(

@@ -8,16 +8,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, Literal, Protocol, cast
+from typing import Any, Protocol, cast
 
 from numpy.typing import NDArray
 
 from conformance.generation.programs import Programs
 from conformance.numerics.comparison import compare
+from conformance.numerics.precision import explanation
 from conformance.numerics.tolerance import Expected
 from conformance.oracles.oracle import Expectation
 from conformance.records.observation import Observation, StepRecord, Trouble
-from conformance.records.trial import Trial
+from conformance.records.trial import Dtype, Trial
 from conformance.records.verdict import Finding
 from conformance.sessions.session import Session
 from conformance.spec.binding import BoundCase
@@ -71,7 +72,7 @@ class Evidence:
         """What the candidate shows."""
         key = (trial.key, self.dtype)
         if key not in self.memory.observations:
-            narrowed = replace(trial, dtype=cast(Literal["float64", "float32"], self.dtype))
+            narrowed = replace(trial, dtype=cast(Dtype, self.dtype))
             self.memory.observations[key] = self.candidate.run(narrowed)
         return self.memory.observations[key]
 
@@ -109,7 +110,18 @@ class Evidence:
         """A finding if `got` is outside what rounding explains."""
         finding = compare(name, got, expected.value, expected.allowed(self.dtype), notes)
         if finding is not None:
-            yield finding
+            yield self._with_precision(finding, got, expected)
+
+    def _with_precision(self, finding: Finding, got: NDArray[Any], expected: Expected) -> Finding:
+        """Say so where the digits of a narrower dtype are all that is missing."""
+        if got.shape != expected.value.shape:
+            return finding
+        words, rounding = explanation(got, expected, self.dtype)
+        return replace(
+            finding,
+            severity="inaccurate" if rounding else finding.severity,
+            notes=(*finding.notes, *filter(None, [words])),
+        )
 
     def contract(self, tensor: str, message: str, *notes: str) -> Finding:
         """A finding about behaviour rather than numbers."""

@@ -13,7 +13,8 @@ from conformance.checks.evidence import Evidence
 from conformance.generation.drawing import permutation
 from conformance.numerics.comparison import compare
 from conformance.numerics.tolerance import UNIT_ROUNDOFF, largest
-from conformance.records.verdict import Finding
+from conformance.records.text import element
+from conformance.records.verdict import Finding, Tier
 from conformance.spec.binding import BoundCase
 from conformance.spec.model import Property, Relation
 
@@ -36,7 +37,7 @@ def declared(bound: BoundCase, mode: str | None, relation: Relation) -> Property
 
 
 def relation_check(
-    relation: Relation, *requires: str
+    relation: Relation, *requires: str, tier: Tier = "full"
 ) -> Callable[[Callable[[Evidence], Iterator[Finding]]], Callable[[Evidence], Iterator[Finding]]]:
     """A check that applies where the spec declares `relation`."""
 
@@ -47,7 +48,7 @@ def relation_check(
     return check(
         relation,
         group="relations",
-        tier="full",
+        tier=tier,
         targets=targets,
         requires=("shape", *requires),
     )
@@ -173,6 +174,33 @@ def odd(evidence: Evidence) -> Iterator[Finding]:
     yield from compare_outputs(
         evidence, reflected, -plain, "wanted: -f(x), got: f(-x)", largest(plain)
     )
+
+
+@relation_check("signed_zero", tier="strict")
+def signed_zero(evidence: Evidence) -> Iterator[Finding]:
+    """f(-0.0) is -0.0, and f(0.0) is 0.0: 1 / f must not change its sign.
+
+    Adding 0.0 to -0.0 gives 0.0, and so do `abs` and many masks. The sign is what is left of a
+    small negative number, and division by zero and `arctan2` look at it.
+    """
+    _, x = first_input(evidence)
+    zeros = np.copysign(0.0, x)
+    (got,) = outputs_of(evidence, "signed_zero", zeros)
+    wanted = np.copysign(0.0, x).reshape(got.shape)
+    name = next(iter(evidence.bound.spec.outputs))
+    if got.any():
+        yield Finding(name, "wrong", f"{name} of zeros has elements that are not zero")
+    elif (lost := np.signbit(got) != np.signbit(wanted)).any():
+        index = tuple(int(i) for i in np.argwhere(lost)[0])
+        yield Finding(
+            name,
+            "wrong",
+            f"{element(name, index)} = {float(got[index])}, but should be {float(wanted[index])}",
+            index=index,
+            differing=int(lost.sum()),
+            size=int(lost.size),
+            notes=("wanted: the sign of the zero that went in",),
+        )
 
 
 @relation_check("reflection_sums_to_one")

@@ -4,12 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from conformance.checks.check import check, deterministic_case
 from conformance.checks.evidence import Evidence
+from conformance.checks.kinks import outside_slopes
 from conformance.generation.drawing import KINKED
+from conformance.numerics.tolerance import Expected
+from conformance.records.text import element
 from conformance.records.verdict import Finding
 from conformance.spec.binding import BoundCase
+
+MOST = 48  # elements at a kink that are looked at
 
 
 def owed_gradients(bound: BoundCase, mode: str | None) -> Iterable[str]:
@@ -57,10 +66,29 @@ def gradient(evidence: Evidence) -> Iterator[Finding]:
 
     A cotangent of ones would be blind to errors in softmax and normalisation, whose Jacobians
     annihilate it. At a kink or a tie, where several answers are legitimate, a difference has the
-    severity `convention`.
+    severity `convention`, provided that the gradient lies between the slopes on either side.
     """
     trial, name = evidence.programs.single(), f"grad_{evidence.tensor}"
     record = evidence.step(trial, 1)
     got = {**record.input_gradients, **record.parameter_gradients}[evidence.tensor]
-    for finding in evidence.against(name, got, evidence.expected(trial, 1)[name]):
-        yield replace(finding, severity="convention") if at_kink(evidence.bound) else finding
+    expected = evidence.expected(trial, 1)[name]
+    for finding in evidence.against(name, got, expected):
+        if at_kink(evidence.bound):
+            yield _at_kink(evidence, finding, got, expected)
+        else:
+            yield finding
+
+
+def _at_kink(
+    evidence: Evidence, finding: Finding, got: NDArray[Any], expected: Expected
+) -> Finding:
+    """A finding where several gradients are legitimate, with what its severity then is."""
+    allowed = expected.allowed(evidence.dtype)
+    off = np.flatnonzero(~(np.abs(got - expected.value) <= allowed))[:MOST]
+    outside = outside_slopes(evidence, got, [int(flat) for flat in off])
+    if outside is None:
+        note = "several gradients are legitimate here; PyTorch's is wanted"
+        return replace(finding, severity="convention", notes=(*finding.notes, note))
+    place = element(finding.tensor, tuple(int(i) for i in np.unravel_index(outside, got.shape)))
+    note = f"{place} does not even lie between the slopes of your own forward on its two sides"
+    return replace(finding, notes=(*finding.notes, note))

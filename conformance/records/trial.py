@@ -104,6 +104,17 @@ class Predict:
     do: Literal["predict"] = "predict"
 
 
+Layout = Literal["contiguous", "fortran", "strided", "reversed", "transposed", "broadcast"]
+
+
+@dataclass(frozen=True, eq=False)
+class Arrange:
+    """From here on hand over inputs and cotangents in this memory layout, with the same values."""
+
+    layout: Layout
+    do: Literal["arrange"] = "arrange"
+
+
 @dataclass(frozen=True, eq=False)
 class Inspect:
     """Look at a container: its length, what it holds, the order of its parameters."""
@@ -121,10 +132,13 @@ Step = Annotated[
     | Advance
     | Train
     | Predict
+    | Arrange
     | Inspect,
     Field(discriminator="do"),
 ]
 
+
+Dtype = Literal["float64", "float32", "float16"]
 
 Kind = Literal["layer", "loss", "container", "optimizer", "scheduler", "net"]
 
@@ -152,7 +166,7 @@ class Trial:
     differentiable: tuple[str, ...]
     modes: tuple[str, ...]
     steps: tuple[Step, ...]
-    dtype: Literal["float64", "float32"] = "float64"
+    dtype: Dtype = "float64"
     seed: int = 0
     lr0: float = 0.0
     labels: tuple[str, ...] = ()

@@ -14,20 +14,25 @@ from conformance.candidates.dialect import (
 )
 from conformance.records.observation import StepRecord
 from conformance.records.trial import (
+    Arrange,
     Backward,
     Forward,
     Inspect,
+    Layout,
     Restore,
     SetMode,
     Step,
     ZeroGrad,
 )
 from conformance.sessions.assembly import build
+from conformance.sessions.layouts import arranged
 from conformance.sessions.run import Run
 
 
 class LayerRun(Run):
     """A trial of a layer or loss: forward, backward, modes."""
+
+    layout: Layout = "contiguous"
 
     def take_steps(self) -> None:
         """Build the layer, set its state, take each step."""
@@ -71,14 +76,21 @@ class LayerRun(Run):
                 self.stage = "parameters"
                 self._restore(subject, replaced)
                 return StepRecord()
+            case Arrange(layout=layout):
+                self.layout = layout
+                return StepRecord()
             case Inspect():
                 self.stage = "inspect"
                 return StepRecord(facts=cast(ContainerSubject, subject).facts())
             case _:
                 raise TypeError(f"a layer takes no step {step.do!r}")
 
+    def hand_over(self, array: AnyArray) -> AnyArray:
+        """A fresh copy in the trial's dtype and the layout in force."""
+        return arranged(self.cast(array), self.layout)
+
     def _forward(self, subject: Subject, inputs: Mapping[str, AnyArray]) -> StepRecord:
-        self.given = {name: self.cast(array) for name, array in inputs.items()}
+        self.given = {name: self.hand_over(array) for name, array in inputs.items()}
         before = self._watched(subject)
         returned = subject.forward(list(self.given.values()))
         outputs = {
@@ -92,7 +104,7 @@ class LayerRun(Run):
         )
 
     def _backward(self, subject: Subject, cotangent: AnyArray) -> StepRecord:
-        grad_output = self.cast(cotangent)
+        grad_output = self.hand_over(cotangent)
         before = {**self._watched(subject), "grad_output": grad_output.copy()}
         returned = subject.backward(grad_output)
         input_gradients = {

@@ -66,6 +66,7 @@ Relation = Literal[
     "rows_sum_to_one",
     "scale_and_shift_invariant",
     "shift_invariant",
+    "signed_zero",
     "translation_equivariant",
 ]
 
@@ -257,7 +258,17 @@ class Parameter(Strict):
     init: Literal["zeros", "ones"] | None = Field(
         default=None, description="Its value right after construction, where the contract says."
     )
+    init_bound: ExpressionText | None = Field(
+        default=None,
+        description="Right after construction values are uniform between minus and plus this.",
+    )
     values: Values = Field(default="normal", description="How values are drawn for trials.")
+
+    @model_validator(mode="after")
+    def _one_start(self) -> Parameter:
+        if self.init is not None and self.init_bound is not None:
+            raise ValueError("give either init or init_bound")
+        return self
 
 
 class Mode(Strict):
@@ -336,6 +347,11 @@ class ErrorContract(Strict):
     id: Slug
     given: ErrorGiven
     raises: str = Field(min_length=1, description="For people: what the error says.")
+    names: list[str] = Field(
+        default=[],
+        description="Other words by which the error may name what is wrong, beside the argument's "
+        "or input's name and its value or shape.",
+    )
 
 
 class ErrorGiven(Strict):

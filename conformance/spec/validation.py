@@ -108,8 +108,9 @@ def _conditions(spec: Spec) -> Iterator[tuple[Place, str]]:
                 yield ("outputs", name), output.when
     for table, entries in (("parameters", spec.parameters), ("buffers", spec.buffers)):
         for name, entry in entries.items():
-            if entry.when:
-                yield (table, name, "when"), entry.when
+            for key, condition in (("when", entry.when), ("init_bound", entry.init_bound)):
+                if condition:
+                    yield (table, name, key), condition
     for i, relation in enumerate(spec.properties):
         for key, text in (("when", relation.when), ("axis", relation.axis)):
             if text:

@@ -14,7 +14,6 @@ from numpy.typing import NDArray
 
 from conformance.generation.programs import Programs
 from conformance.numerics.comparison import compare
-from conformance.numerics.precision import explanation
 from conformance.numerics.tolerance import Expected
 from conformance.oracles.oracle import Expectation
 from conformance.records.observation import Observation, StepRecord, Trouble
@@ -110,18 +109,7 @@ class Evidence:
         """A finding if `got` is outside what rounding explains."""
         finding = compare(name, got, expected.value, expected.allowed(self.dtype), notes)
         if finding is not None:
-            yield self._with_precision(finding, got, expected)
-
-    def _with_precision(self, finding: Finding, got: NDArray[Any], expected: Expected) -> Finding:
-        """Say so where the digits of a narrower dtype are all that is missing."""
-        if got.shape != expected.value.shape:
-            return finding
-        words, rounding = explanation(got, expected, self.dtype)
-        return replace(
-            finding,
-            severity="inaccurate" if rounding else finding.severity,
-            notes=(*finding.notes, *filter(None, [words])),
-        )
+            yield finding
 
     def contract(self, tensor: str, message: str, *notes: str) -> Finding:
         """A finding about behaviour rather than numbers."""

@@ -349,21 +349,13 @@ class SoftmaxInSinglePrecision(reference.Softmax):
         return super()._backward(grad_output.astype(np.float32))
 
 
-class SlightlyTooSmall(reference.Tanh):
-    def _forward(self, x: Array) -> Array:
-        return super()._forward(x) * (1 - 1e-8)
-
-
 def test_float32_behind_float64_is_told_from_another_formula():
-    finding = said("Softmax", SoftmaxInSinglePrecision, "forward[default]")
-    assert finding.severity == "inaccurate"
-    assert finding.notes == ("every element is a float32 number: it is computed in float32 inside",)
-
-
-def test_an_error_of_the_size_of_float32_rounding_is_described_as_such():
-    finding = said("Tanh", SlightlyTooSmall, "forward[default]")
-    assert finding.severity == "wrong"
-    assert finding.notes[-1].startswith("accurate to float32 only")
+    found = bad(grade("Softmax", SoftmaxInSinglePrecision))
+    assert [d.id for d in found["forward[default]"].diagnoses] == ["float32-rounding"]
+    assert found["precision[default]"].findings[0].message == (
+        "every element of output is a float32 number, though float64 went in: "
+        "it is computed in float32 inside"
+    )
 
 
 def test_zeros_and_few_values_prove_no_precision():

@@ -44,6 +44,9 @@ class Parts:
         part, rest = self._part(name)
         return part.gradient(rest)
 
+    def overwritten(self, what: str) -> None:
+        """The layers hold the caller's arrays themselves."""
+
 
 class Chain(Parts):
     """Calls its layers one after the other, and backward in reverse."""

@@ -63,6 +63,12 @@ class Subject(Protocol):
     def zero_grad(self) -> None:
         """Zero the parameter gradients."""
 
+    def overwritten(self, what: str) -> None:
+        """Take notice that the caller has written into the last inputs, outputs or gradients.
+
+        Only of interest where the arrays seen from outside are not the candidate's own objects.
+        """
+
 
 class ContainerSubject(Subject, Protocol):
     """A container behind its dialect."""

@@ -137,6 +137,9 @@ class NativeSubject:
         """``zero_grad()``."""
         call_method(self.layer, "zero_grad")
 
+    def overwritten(self, what: str) -> None:
+        """The layer holds the caller's arrays themselves."""
+
 
 class NativeContainer(Parts):
     """Drives a container; parameters and buffers are those of the layers that it was given."""

@@ -82,7 +82,7 @@ class TorchSubject:
 
     def forward(self, inputs: Sequence[AnyArray]) -> Sequence[Any]:
         """Call the module on tensors that share the arrays' memory."""
-        self.given = [_shared(array) for array in inputs]
+        self.given = [_tensor(array) for array in inputs]
         for name, tensor in zip(self.trial.inputs, self.given, strict=True):
             if name in self.trial.differentiable:
                 tensor.requires_grad_()
@@ -99,11 +99,13 @@ class TorchSubject:
         return [output.detach().numpy() for output in outputs]
 
     def backward(self, cotangent: AnyArray) -> Sequence[Any]:
-        """Autograd from the last output."""
+        """Autograd from the last output, whose graph stays: backward may come again."""
         if self.result is None:
-            raise ContractError("backward before forward")
-        gradient = _shared(cotangent).to(self.result.dtype)
-        torch.autograd.backward(self.result, gradient)
+            raise RuntimeError("backward before forward")
+        for tensor in self.given:
+            tensor.grad = None  # what adds up are the gradients of parameters
+        gradient = _tensor(cotangent).to(self.result.dtype)
+        torch.autograd.backward(self.result, gradient, retain_graph=True)
         return [
             np.zeros_like(tensor.detach().numpy()) if tensor.grad is None else tensor.grad.numpy()
             for name, tensor in zip(self.trial.inputs, self.given, strict=True)
@@ -129,11 +131,21 @@ class TorchSubject:
         """``zero_grad()``."""
         self.module.zero_grad()
 
+    def overwritten(self, what: str) -> None:
+        """Count the change, as PyTorch does where a tensor is changed by its own operations."""
+        results = [] if self.result is None else [self.result]
+        for tensor in {"inputs": self.given, "outputs": results}.get(what, []):
+            tensor.detach().add_(0)  # shares its counter of changes with the tensor
 
-def _shared(array: AnyArray) -> torch.Tensor:
-    """A tensor that shares the array's memory; a copy if strides are negative."""
+    def __getstate__(self) -> dict[str, Any]:
+        """The module as a copy gets it: PyTorch does not copy results that have a graph."""
+        return {**vars(self), "given": [], "result": None}
+
+
+def _tensor(array: AnyArray) -> torch.Tensor:
+    """A tensor that shares the array's memory; a copy where PyTorch cannot (negative strides)."""
     negative = any(stride < 0 for stride in array.strides)
-    return torch.from_numpy(array.copy() if negative else array)
+    return torch.from_numpy(array.copy() if negative or not array.flags.writeable else array)
 
 
 def _gradient(tensor: torch.Tensor) -> AnyArray:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import copy
 import os
+import sys
 import traceback
 from pathlib import Path
+from types import FrameType
 
 _IMPORT_MACHINERY = ("importlib", "_pytest")
 _OURS = str(Path(__file__).resolve().parent.parent)
+_CANDIDATES = os.path.join(_OURS, "misreadings")  # bundled, but graded like anybody's
 
 
 def describe_exception(error: BaseException) -> tuple[str, str | None]:
@@ -24,13 +28,38 @@ def describe_exception(error: BaseException) -> tuple[str, str | None]:
     frames = [
         frame
         for frame in traceback.extract_tb(error.__traceback__)
-        if not frame.filename.startswith((_OURS, "<frozen"))
+        if not _is_ours(frame.filename)
+        and not frame.filename.startswith("<frozen")
+        and frame.filename != copy.__file__
         and not any(f"{os.sep}{part}{os.sep}" in frame.filename for part in _IMPORT_MACHINERY)
     ]
     if not frames:
         return message, None
     last = frames[-1]
     return message, f"{_short(last.filename)}:{last.lineno} in {last.name}"
+
+
+def warned_place() -> str | None:
+    """``layers.py:12 in forward``: the candidate's line that has just caused a warning.
+
+    To be called from the function that shows warnings. None where the line is this package's own.
+    """
+    frame: FrameType | None = sys._getframe(2)
+    while frame is not None and _is_between(frame):
+        frame = frame.f_back
+    if frame is None or _is_ours(frame.f_code.co_filename):
+        return None
+    return f"{_short(frame.f_code.co_filename)}:{frame.f_lineno} in {frame.f_code.co_name}"
+
+
+def _is_between(frame: FrameType) -> bool:
+    """Whether a frame belongs to NumPy, or to Python's handling of warnings."""
+    module = str(frame.f_globals.get("__name__"))
+    return module in ("warnings", "_py_warnings") or module.partition(".")[0] == "numpy"
+
+
+def _is_ours(filename: str) -> bool:
+    return filename.startswith(_OURS) and not filename.startswith(_CANDIDATES)
 
 
 def _short(filename: str) -> str:

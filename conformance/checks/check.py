@@ -74,6 +74,16 @@ def deterministic_case(bound: BoundCase, mode: str | None) -> Iterable[str]:
     return () if bound.is_random(mode) else ("",)
 
 
+def first_case(bound: BoundCase, mode: str | None) -> Iterable[str]:
+    """The first case alone, where the output is not random: a matter of behaviour, not values."""
+    return deterministic_case(bound, mode) if bound.id == bound.spec.cases[0].id else ()
+
+
+def first_with_gradients(bound: BoundCase, mode: str | None) -> Iterable[str]:
+    """As `first_case`, where there is a backward."""
+    return first_case(bound, mode) if bound.gradients() else ()
+
+
 def check(
     name: str,
     *,

@@ -84,6 +84,12 @@ class Evidence:
             raise Stopped(observation.trouble)
         return observation.steps[index]
 
+    def refused(self, trial: Trial, number: int) -> bool:
+        """Whether the candidate raised an exception at this step."""
+        observation = self.observe(trial)
+        reached = len(observation.steps) == self.programs.start + number
+        return reached and observation.trouble is not None and observation.trouble.kind == "raised"
+
     def outputs(self, trial: Trial, count: int) -> list[Mapping[str, NDArray[Any]]]:
         """The outputs of the first `count` forward steps of a trial."""
         observation = self.observe(trial)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -29,8 +29,10 @@ from conformance.records.trial import (
     Update,
     ZeroGrad,
 )
-from conformance.spec.binding import DRAWN, BoundCase, bind_entry
+from conformance.spec.binding import DRAWN, BoundCase, bind, bind_entry
+from conformance.spec.expressions import ExpressionError
 from conformance.spec.model import GENERATED, Parameter, Tensor
+from conformance.spec.shapes import parse_shape
 
 Arrays = dict[str, NDArray[Any]]
 
@@ -100,6 +102,11 @@ class Programs:
             if self.bound.spec.net is not None and name in self.bound.parameters():
                 drawn[name] = _starting_value(drawn[name], rule)
         return drawn
+
+    @cached_property
+    def other_parameters(self) -> Arrays:
+        """Other values for the parameters: to see whose, or which, are used."""
+        return {name: -value for name, value in self.parameters.items()}
 
     def inputs(self, which: int = 0) -> Arrays:
         """The first, second, … set of inputs."""
@@ -178,6 +185,41 @@ class Programs:
     def repeated(self) -> Trial:
         """Forward on the same input twice."""
         return self.trial("repeated", Forward(self.inputs()), Forward(self.inputs()))
+
+    def resized(self, more: int) -> Programs | None:
+        """The programs of the same case with so many samples more (or fewer), if that is legal.
+
+        Samples lie along the first axis of inputs and outputs; None where there is no such axis, or
+        where something else depends on its size.
+        """
+        dims = dict(self.bound.case.dims)
+        for name in self._first_axes():
+            match self.bound.dims[name]:
+                case int(count):
+                    dims[name] = count + more
+                case (count, *others):
+                    dims[name] = [count + more, *others]
+        if dims == self.bound.case.dims:
+            return None
+        try:
+            bound = bind(self.bound.spec, self.bound.case.model_copy(update={"dims": dims}))
+            bound.outputs()
+        except ExpressionError:
+            return None
+        same = all(
+            getattr(bound, table)() == getattr(self.bound, table)()
+            for table in ("parameters", "buffers")
+        )
+        empty = any(0 in shape for shape in bound.inputs().values())
+        legal = same and not empty and not bound.violated(self.mode)
+        return replace(self, bound=bound) if legal and bound.config == self.bound.config else None
+
+    def _first_axes(self) -> set[str]:
+        """The dimensions that shapes of inputs and outputs begin with."""
+        shapes = [self.bound.input(name).shape for name in self.bound.spec.inputs]
+        shapes += [self.bound.output_rule(name).shape for name in self.bound.spec.outputs]
+        first = {token.text for shape in shapes for token, _ in parse_shape(shape).tokens[:1]}
+        return first & self.bound.dims.keys()
 
     def accumulated(self) -> Trial:
         """Two rounds of forward and backward, zero_grad, a third round."""

@@ -20,8 +20,8 @@ from conformance.candidates.implementation import dialect_of
 from conformance.candidates.trouble import describe_exception
 from conformance.generation.drawing import draw
 from conformance.gradients.result import Array
-from conformance.gradients.surroundings import reseed
 from conformance.records.trial import Trial
+from conformance.sessions.generators import reseed
 
 Precision = Literal["float64", "float32"]
 

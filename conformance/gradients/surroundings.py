@@ -33,14 +33,6 @@ def undisturbed() -> Iterator[None]:
         yield
 
 
-def reseed(seed: int) -> None:
-    """Seed the global random generators, PyTorch's if it has been imported."""
-    random.seed(seed)
-    np.random.seed(seed)
-    if torch := sys.modules.get("torch"):
-        torch.manual_seed(seed)
-
-
 @contextmanager
 def progress(total: int) -> Iterator[Callable[[], None]]:
     """A function to call after each of `total` steps; on a terminal it draws a bar in long runs."""

@@ -9,7 +9,16 @@ from typing import Literal
 from conformance.records.arrays import Array
 
 Stage = Literal[
-    "find", "build", "parameters", "forward", "backward", "set_mode", "zero_grad", "step", "inspect"
+    "find",
+    "build",
+    "parameters",
+    "forward",
+    "backward",
+    "set_mode",
+    "zero_grad",
+    "step",
+    "inspect",
+    "copy",
 ]
 
 
@@ -35,7 +44,12 @@ class Trouble:
 
 @dataclass(frozen=True, eq=False)
 class StepRecord:
-    """What one step showed: arrays by name, copied at that moment."""
+    """What one step showed: arrays by name, copied at that moment.
+
+    `mutated` names arrays that the step changed and should not have: what the candidate was given,
+    its parameters. `rewritten` names results of earlier calls that the step wrote into. `warnings`
+    are NumPy's about the candidate's arithmetic, each with its place.
+    """
 
     outputs: Mapping[str, Array] = field(default_factory=dict)
     input_gradients: Mapping[str, Array] = field(default_factory=dict)
@@ -44,6 +58,8 @@ class StepRecord:
     mutated: tuple[str, ...] = ()
     absent: Mapping[str, str] = field(default_factory=dict)
     facts: Mapping[str, str] = field(default_factory=dict)
+    rewritten: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
 
     def tensors(self) -> Iterator[tuple[str, Array]]:
         """Outputs, gradients as ``grad_<name>``, and buffers."""

@@ -122,6 +122,51 @@ class Inspect:
     do: Literal["inspect"] = "inspect"
 
 
+@dataclass(frozen=True, eq=False)
+class Another:
+    """Go on with another subject of the same class.
+
+    It is newly built and given the trial's parameters and buffers, or it is a copy of the one in
+    hand, by ``copy.deepcopy`` or through a pickle.
+    """
+
+    how: Literal["new", "deepcopy", "pickle"]
+    do: Literal["another"] = "another"
+
+
+@dataclass(frozen=True, eq=False)
+class GoBack:
+    """Go on with the first subject."""
+
+    do: Literal["go_back"] = "go_back"
+
+
+@dataclass(frozen=True, eq=False)
+class Overwrite:
+    """Overwrite in place what the last calls were given, or what they returned, as a caller may.
+
+    Floating-point numbers become NaN, labels 0.
+    """
+
+    what: Literal["inputs", "outputs", "input_gradients"]
+    do: Literal["overwrite"] = "overwrite"
+
+
+@dataclass(frozen=True, eq=False)
+class ReadOnly:
+    """From here on hand over arrays that cannot be written to."""
+
+    do: Literal["read_only"] = "read_only"
+
+
+@dataclass(frozen=True, eq=False)
+class Draw:
+    """Draw a number from each global random generator; with a seed, seed them all first."""
+
+    seed: int | None = None
+    do: Literal["draw"] = "draw"
+
+
 Step = Annotated[
     Forward
     | Backward
@@ -133,7 +178,12 @@ Step = Annotated[
     | Train
     | Predict
     | Arrange
-    | Inspect,
+    | Inspect
+    | Another
+    | GoBack
+    | Overwrite
+    | ReadOnly
+    | Draw,
     Field(discriminator="do"),
 ]
 

@@ -165,7 +165,11 @@ class Grader:
             reason = f"this case is optional, and forward refused it: {trouble}"
             return self._verdict(planned, "skipped", reason=reason, bindings=bindings)
         if trouble.kind == "raised":
-            calls = {"build": "the constructor raised", "set_mode": f"{planned.mode}() raised"}
+            calls = {
+                "build": "the constructor raised",
+                "copy": "copying the layer raised",
+                "set_mode": f"{planned.mode}() raised",
+            }
             stage = calls.get(trouble.stage, f"{trouble.stage} raised")
             return self._verdict(planned, "errored", reason=f"{stage} {trouble}", bindings=bindings)
         finding = Finding(trouble.tensor or "", "contract", str(trouble))

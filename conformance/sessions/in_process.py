@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-import random
-import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
-
-import numpy as np
 from threadpoolctl import threadpool_limits
 
 from conformance.candidates.implementation import Implementation
 from conformance.records.observation import Observation
 from conformance.records.trial import Trial
+from conformance.sessions.generators import put_back
 from conformance.sessions.layer_run import LayerRun
 from conformance.sessions.run import Run
 from conformance.sessions.training_runs import NetRun, OptimizerRun, SchedulerRun
@@ -38,18 +33,5 @@ class InProcessSession:
 
     def run(self, trial: Trial) -> Observation:
         """Build the layer and take the trial's steps, up to the first that fails."""
-        with _quiet():
+        with put_back():
             return _RUNS[trial.kind](self.implementation, trial).observe()
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Candidates may warn; they neither fail by it nor leave the global generators changed."""
-    state = random.getstate(), np.random.get_state()
-    try:
-        with warnings.catch_warnings(), np.errstate(all="ignore"):
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        random.setstate(state[0])
-        np.random.set_state(state[1])

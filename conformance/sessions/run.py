@@ -17,6 +17,7 @@ from conformance.candidates.implementation import Implementation
 from conformance.candidates.trouble import describe_exception
 from conformance.records.observation import Observation, Stage, StepRecord, Trouble
 from conformance.records.trial import Trial
+from conformance.sessions.listening import listening
 
 
 class Run(ABC):
@@ -29,12 +30,14 @@ class Run(ABC):
         self.stage: Stage = "find"
         self.initial: dict[str, AnyArray] = {}
         self.records: list[StepRecord] = []
+        self.heard: list[str] = []
 
     def observe(self) -> Observation:
         """Take the steps, up to the first that fails."""
         trouble = None
         try:
-            self.take_steps()
+            with listening() as self.heard:
+                self.take_steps()
         except NotImplementedHere as error:
             trouble = Trouble("missing", self.stage, str(error))
         except ContractError as error:

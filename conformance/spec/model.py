@@ -244,10 +244,14 @@ class Tensor(Strict):
 
 
 class Output(Strict):
-    """An output whose shape depends on the configuration."""
+    """An output, in full: its shape may depend on the configuration."""
 
     shape: ShapeText
     when: ExpressionText | None = None
+    may_alias: bool = Field(
+        default=False,
+        description="It may share memory with the input, and the gradient with that of the output.",
+    )
 
 
 class Parameter(Strict):

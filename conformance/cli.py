@@ -21,6 +21,7 @@ from conformance.checks import CATALOGUE
 from conformance.oracles.oracle import OracleError
 from conformance.records.report import score
 from conformance.records.text import percent
+from conformance.reports.check_list import checks_markdown
 from conformance.reports.json_report import report_json_schema_text
 from conformance.runner.grader import Grader
 from conformance.runner.plan import plan
@@ -287,6 +288,12 @@ def check(files: Annotated[list[Path], typer.Argument(help="Spec files.")]) -> N
         console.print(f"{path}: {spec.name} is fine: {counts}", soft_wrap=True)
     if bad:
         raise typer.Exit(1)
+
+
+@app.command()
+def checks() -> None:
+    """Print the catalogue of checks as Markdown: docs/checks.md."""
+    typer.echo(checks_markdown(), nl=False)
 
 
 @app.command()

@@ -7,7 +7,9 @@ import pytest
 from typer.testing import CliRunner
 
 from conformance.cli import app
-from conformance.spec.catalogue import bundled_specs, find_spec, specs_folder
+from conformance.runner.plan import plan
+from conformance.runner.settings import Settings
+from conformance.spec.catalogue import bundled_specs, specs_folder
 
 LINEAR = str(specs_folder() / "linear" / "linear.toml")
 
@@ -97,5 +99,6 @@ def test_list_can_grade_implementations(run, monkeypatch):
     monkeypatch.setenv("COLUMNS", "80")
     lines = run("list", "--grade", "reference,naive").output.splitlines()
     cells = [line.split() for line in lines]
-    assert ["Linear", "100.0", "%", "100.0", "%"] in [row[:1] + row[2:] for row in cells]
+    planned = plan(linear[0], Settings("", tier="strict", profile="quick"))
+    assert ["Linear", str(len(planned)), "100.0", "%", "100.0", "%"] in cells
     assert ["FixedLR", "2", "100.0", "%", "100.0", "%"] in cells

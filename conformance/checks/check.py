@@ -27,6 +27,9 @@ GROUPS: tuple[Group, ...] = (
 
 LAYERS: tuple[Kind, ...] = ("layer", "loss", "container")
 
+# What is taken for granted by checks that run forward and backward.
+TRAINABLE = ("shape", "backward")
+
 Judge = Callable[[Evidence], Iterator[Finding]]
 Targets = Callable[[BoundCase, str | None], Iterable[str]]
 
@@ -37,7 +40,8 @@ class Check:
 
     `name` is the check's id; ``{tensor}`` in it stands for each of its targets. `targets` gives the
     tensors that a case offers (``""`` for a check of the whole case; nothing: it does not apply).
-    `requires` names checks that must have passed, on the same case, for this one to make sense.
+    `requires` names checks that must have passed, on the same case, for this one to make sense;
+    those that do not apply to the case are not waited for.
     `generated` says whether it takes part in generated cases; `kinds` which specs it is for.
     """
 
@@ -65,22 +69,22 @@ CATALOGUE: list[Check] = []
 
 
 def whole_case(bound: BoundCase, mode: str | None) -> Iterable[str]:
-    """The check looks at the case as a whole."""
+    """Every case."""
     return ("",)
 
 
 def deterministic_case(bound: BoundCase, mode: str | None) -> Iterable[str]:
-    """The check looks at the case as a whole, where the output is not random."""
+    """Every case whose output is not random."""
     return () if bound.is_random(mode) else ("",)
 
 
 def first_case(bound: BoundCase, mode: str | None) -> Iterable[str]:
-    """The first case alone, where the output is not random: a matter of behaviour, not values."""
+    """The first case alone (it is about behaviour, not values), where its output is not random."""
     return deterministic_case(bound, mode) if bound.id == bound.spec.cases[0].id else ()
 
 
 def first_with_gradients(bound: BoundCase, mode: str | None) -> Iterable[str]:
-    """As `first_case`, where there is a backward."""
+    """The first case alone, where it owes a gradient and its output is not random."""
     return first_case(bound, mode) if bound.gradients() else ()
 
 

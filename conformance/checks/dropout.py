@@ -23,6 +23,7 @@ FALSE_ALARM = 1e-9
 
 
 def _applies(bound: BoundCase, mode: str | None) -> Iterable[str]:
+    """Cases whose spec declares the property `inverted_dropout`, in its modes."""
     return [""] if declared(bound, mode, "inverted_dropout") else []
 
 

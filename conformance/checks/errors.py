@@ -133,11 +133,16 @@ def cotangent_shape(evidence: Evidence) -> Iterator[Finding]:
         raise Stopped(trouble)
 
 
+def illegal_uses(bound: BoundCase, mode: str | None) -> list[str]:
+    """Each illegal use that the spec names, once."""
+    return [contract.id for contract in bound.spec.errors]
+
+
 ERROR_CONTRACT = Check(
     name="error",
     group="errors",
     tier="strict",
     judge=error_contract,
-    targets=lambda bound, mode: [contract.id for contract in bound.spec.errors],
+    targets=illegal_uses,
     requires=("shape",),
 )

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from conformance.checks.check import check, first_case
+from conformance.checks.check import TRAINABLE, check, first_case
 from conformance.checks.evidence import Evidence
 from conformance.records.trial import Backward, Draw, Forward, Step
 from conformance.records.verdict import Finding
 
 
-@check("random_state", group="purity", tier="full", targets=first_case, requires=("shape",))
+@check("random_state", group="purity", tier="full", targets=first_case, requires=TRAINABLE)
 def random_state(evidence: Evidence) -> Iterator[Finding]:
     """A call that is not random leaves the global random generators as they were.
 

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 
 import numpy as np
 
-from conformance.checks.check import check, first_case, first_with_gradients
+from conformance.checks.check import TRAINABLE, check, first_case, first_with_gradients
 from conformance.checks.evidence import Evidence
-from conformance.checks.same import same_gradients, same_input_gradients, same_outputs
-from conformance.records.trial import Backward, Forward, Overwrite, ReadOnly, Trial
+from conformance.checks.same import of_contract, same_gradients, same_input_gradients, same_outputs
+from conformance.records.trial import Backward, Forward, Overwrite, ReadOnly, Step, Trial
 from conformance.records.verdict import Finding
-
-TRAINABLE = ("shape", "backward")
 
 
 def _output_overwritten(evidence: Evidence) -> Trial:
@@ -33,7 +30,7 @@ def _may_alias(evidence: Evidence) -> bool:
     return any(bound.output_rule(name).may_alias for name in bound.spec.outputs)
 
 
-@check("aliasing", group="purity", tier="full", targets=first_case, requires=("shape",))
+@check("aliasing", group="purity", tier="full", targets=first_case, requires=TRAINABLE)
 def aliasing(evidence: Evidence) -> Iterator[Finding]:
     """Results have memory of their own: writing into one changes nothing else.
 
@@ -50,17 +47,14 @@ def aliasing(evidence: Evidence) -> Iterator[Finding]:
             yield evidence.contract(output, f"{output} shares memory with {name}")
     if not evidence.bound.gradients():
         return
-    trial = _gradient_overwritten(evidence)
-    if len(evidence.observe(trial).steps) <= evidence.programs.start + 2:
-        return  # backward fails on its own account, in its own check
-    for name in evidence.step(trial, 2).mutated:
+    for name in evidence.step(_gradient_overwritten(evidence), 2).mutated:
         if name not in given:
             yield evidence.contract(
                 "", f"the gradient that backward returns shares memory with {name}"
             )
 
 
-@check("results_kept", group="purity", tier="full", targets=first_case, requires=("shape",))
+@check("results_kept", group="purity", tier="full", targets=first_case, requires=TRAINABLE)
 def results_kept(evidence: Evidence) -> Iterator[Finding]:
     """What forward and backward returned stays as it is when they are called again.
 
@@ -68,24 +62,22 @@ def results_kept(evidence: Evidence) -> Iterator[Finding]:
     buffer of its own that the next call writes into.
     """
     programs = evidence.programs
-    trial = programs.trial(
-        "results-kept",
-        Forward(programs.inputs()),
-        *([Backward(programs.cotangent)] if evidence.bound.gradients() else []),
-        Forward(programs.inputs(1)),
-        *([Backward(np.asarray(-programs.cotangent))] if evidence.bound.gradients() else []),
-    )
-    calls = ("forward", "backward") if evidence.bound.gradients() else ("forward",)
+    steps: list[Step] = [Forward(programs.inputs()), Forward(programs.inputs(1))]
+    if evidence.bound.gradients():
+        steps.insert(1, Backward(programs.cotangent))
+        steps.append(Backward(np.asarray(-programs.cotangent)))
+    trial = programs.trial("results-kept", *steps)
     told: set[str] = set()
-    records = evidence.observe(trial).steps[evidence.programs.start :]
-    for number, record in enumerate(records):
-        for name in sorted(set(record.rewritten) - told):
+    for number, step in enumerate(steps):
+        for name in evidence.step(trial, number).rewritten:
+            if name not in told:
+                yield evidence.contract(name, f"{step.do} rewrites {name} that was returned before")
             told.add(name)
-            call = calls[number % len(calls)]
-            yield evidence.contract(name, f"{call} rewrites {name} that an earlier call returned")
 
 
-@check("read_only", group="purity", tier="full", targets=first_case, requires=("shape", "purity"))
+@check(
+    "read_only", group="purity", tier="full", targets=first_case, requires=(*TRAINABLE, "purity")
+)
 def read_only(evidence: Evidence) -> Iterator[Finding]:
     """Inputs and cotangents that cannot be written to give the same results.
 
@@ -100,10 +92,6 @@ def read_only(evidence: Evidence) -> Iterator[Finding]:
     if evidence.bound.gradients():
         wanted = evidence.step(single, 1)
         yield from same_gradients(evidence, evidence.step(trial, 2), wanted, note)
-
-
-def _behaviour(findings: Iterator[Finding]) -> Iterator[Finding]:
-    return (replace(finding, severity="contract") for finding in findings)
 
 
 @check(
@@ -130,7 +118,7 @@ def input_overwritten(evidence: Evidence) -> Iterator[Finding]:
     if not evidence.refused(trial, 2):
         wanted = evidence.step(programs.single(), 1)
         note = "after the caller had overwritten the input with NaN"
-        yield from _behaviour(same_gradients(evidence, evidence.step(trial, 2), wanted, note))
+        yield from of_contract(same_gradients(evidence, evidence.step(trial, 2), wanted, note))
 
 
 @check(
@@ -151,7 +139,7 @@ def output_overwritten(evidence: Evidence) -> Iterator[Finding]:
     if not evidence.refused(trial, 2):
         wanted = evidence.step(evidence.programs.single(), 1)
         note = "after the caller had overwritten the output with NaN"
-        yield from _behaviour(same_gradients(evidence, evidence.step(trial, 2), wanted, note))
+        yield from of_contract(same_gradients(evidence, evidence.step(trial, 2), wanted, note))
 
 
 @check(

@@ -42,6 +42,7 @@ def relation_check(
     """A check that applies where the spec declares `relation`."""
 
     def targets(bound: BoundCase, mode: str | None) -> Iterable[str]:
+        """Cases that are not empty, where the spec declares it as a property."""
         empty = 0 in next(iter(bound.inputs().values()))
         return [""] if not empty and declared(bound, mode, relation) else []
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 from numpy.typing import NDArray
@@ -19,6 +20,11 @@ Arrays = Mapping[str, NDArray[Any]]
 def noise(*arrays: NDArray[Any]) -> float:
     """What doing the same sums again, in another order, may change."""
     return 64 * UNIT_ROUNDOFF["float64"] * sum(map(largest, arrays))
+
+
+def of_contract(findings: Iterator[Finding]) -> Iterator[Finding]:
+    """The same findings, where the numbers are right for who calls in the usual order."""
+    return (replace(finding, severity="contract") for finding in findings)
 
 
 def same_outputs(got: StepRecord, wanted: StepRecord, note: str) -> Iterator[Finding]:
@@ -40,6 +46,11 @@ def same_input_gradients(
     """Findings where gradients of inputs differ."""
     cotangent = evidence.programs.cotangent
     yield from _same(_named(got.input_gradients), _named(wanted.input_gradients), note, cotangent)
+
+
+def same_buffers(got: StepRecord, wanted: StepRecord, note: str) -> Iterator[Finding]:
+    """Findings where buffers differ."""
+    yield from _same(got.buffers, wanted.buffers, note)
 
 
 def _gradients(record: StepRecord) -> Arrays:

@@ -7,10 +7,12 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from conformance.checks.check import check, first_case, first_with_gradients
+from conformance.checks.check import TRAINABLE, check, first_case, first_with_gradients
 from conformance.checks.evidence import Evidence
 from conformance.checks.same import (
     noise,
+    of_contract,
+    same_buffers,
     same_gradients,
     same_input_gradients,
     same_outputs,
@@ -29,8 +31,6 @@ from conformance.records.trial import (
 )
 from conformance.records.verdict import Finding
 from conformance.spec.binding import BoundCase
-
-TRAINABLE = ("shape", "backward")
 
 
 def other_mode(evidence: Evidence) -> str | None:
@@ -142,11 +142,16 @@ def mode_of_forward(evidence: Evidence) -> Iterator[Finding]:
     yield from same_gradients(evidence, evidence.step(trial, 2), wanted, note)
 
 
+def first_with_modes(bound: BoundCase, mode: str | None) -> Iterable[str]:
+    """The first case with two modes, also where the output is random."""
+    return ("",) if len(bound.modes()) > 1 and bound.id == bound.spec.cases[0].id else ()
+
+
 @check(
     "mode_again",
     group="state",
     tier="full",
-    targets=lambda bound, mode: ("",) if switchable(bound, bound.modes()[0]) else (),
+    targets=first_with_modes,
     requires=("shape",),
 )
 def mode_again(evidence: Evidence) -> Iterator[Finding]:
@@ -293,9 +298,7 @@ def instances(evidence: Evidence) -> Iterator[Finding]:
     forward, backward = evidence.step(single, 0), evidence.step(single, 1)
     got = evidence.step(trial, len(between) + 1)
     yield from same_gradients(evidence, got, backward, note)
-    for name, value in backward.buffers.items():
-        if finding := compare(name, got.buffers[name], value, noise(value), (note,)):
-            yield finding
+    yield from same_buffers(got, backward, note)
     if evidence.mode == "train" or not evidence.bound.buffers():
         yield from same_outputs(evidence.step(trial, len(between) + 2), forward, note)
 
@@ -324,15 +327,16 @@ def parameters_seen(evidence: Evidence) -> Iterator[Finding]:
     "parameters_replaced",
     group="state",
     tier="strict",
-    targets=lambda bound, mode: with_parameters(bound, mode) if bound.gradients() else (),
+    targets=with_parameters,
     requires=TRAINABLE,
 )
 def parameters_replaced(evidence: Evidence) -> Iterator[Finding]:
     """Parameters changed in place between forward and backward do not change the gradient.
 
     A gradient is taken at the parameters of its forward; mixed with later ones it is that of no
-    function. It goes wrong where forward keeps no copy and an optimizer has stepped in between. To
-    raise, as PyTorch does, is as good as to answer.
+    function. It goes wrong where backward reads `self.weight` and an optimizer has stepped in
+    between, as when two losses share a layer. Most loops never do that, so the check belongs to the
+    strict tier, and to raise, as PyTorch does, is as good as to answer.
     """
     programs = evidence.programs
     trial = programs.trial(
@@ -344,7 +348,7 @@ def parameters_replaced(evidence: Evidence) -> Iterator[Finding]:
     if not evidence.refused(trial, 2):
         wanted = evidence.step(programs.single(), 1)
         note = "after the parameters were changed between forward and backward"
-        yield from same_gradients(evidence, evidence.step(trial, 2), wanted, note)
+        yield from of_contract(same_gradients(evidence, evidence.step(trial, 2), wanted, note))
 
 
 def accumulating(bound: BoundCase, mode: str | None) -> Iterable[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from conformance.checks.check import check
 from conformance.checks.evidence import Evidence, Stopped
@@ -29,13 +29,18 @@ def shape(evidence: Evidence) -> Iterator[Finding]:
             )
 
 
+def with_gradients(bound: BoundCase, mode: str | None) -> Iterable[str]:
+    """Cases in which some gradient is owed."""
+    return ("",) if bound.gradients() else ()
+
+
 @check(
     "backward",
     group="gradients",
     tier="core",
     requires=("shape",),
     generated=True,
-    targets=lambda bound, mode: ("",) if bound.gradients() else (),
+    targets=with_gradients,
 )
 def backward(evidence: Evidence) -> Iterator[Finding]:
     """Backward runs, and every gradient that the spec owes exists and has the shape of its tensor.

@@ -168,7 +168,7 @@ class Grader:
             calls = {
                 "build": "the constructor raised",
                 "copy": "copying the layer raised",
-                "set_mode": f"{planned.mode}() raised",
+                "set_mode": "train() or eval() raised",
             }
             stage = calls.get(trouble.stage, f"{trouble.stage} raised")
             return self._verdict(planned, "errored", reason=f"{stage} {trouble}", bindings=bindings)
@@ -233,10 +233,13 @@ def _case_of(planned: Planned) -> Case:
 
 
 def _prerequisites(planned: Planned) -> Iterator[Planned]:
-    """The planned checks that must have passed, on the same case."""
+    """The planned checks that must have passed, on the same case, if they apply to it."""
+    case = _case_of(planned).id if planned.check is ERROR_CONTRACT else planned.case
+    bound = bind(planned.spec, planned.spec.cases[0] if planned.generated else _case_of(planned))
     for name in planned.check.requires:
-        case = _case_of(planned).id if planned.check is ERROR_CONTRACT else planned.case
-        yield replace(planned, check=BY_NAME[name], tensor="", case=case, dtype="float64")
+        check = BY_NAME[name]
+        if list(check.targets(bound, planned.mode)):
+            yield replace(planned, check=check, tensor="", case=case, dtype="float64")
 
 
 def _blocks(verdict: Verdict, planned: Planned) -> bool:

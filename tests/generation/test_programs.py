@@ -131,6 +131,41 @@ def test_a_variation_without_axes_is_an_array():
     assert isinstance(step.inputs["input"], np.ndarray)
 
 
+# --- another number of samples --------------------------------------------------------------------
+
+
+def sizes(made: Programs | None) -> dict[str, tuple[int, ...]] | None:
+    return made and {**made.bound.inputs(), **made.bound.outputs()}
+
+
+def test_samples_lie_along_the_first_axis():
+    assert sizes(programs("Linear").resized(1)) == {"input": (5, 3), "output": (5, 5)}
+    assert sizes(programs("MSELoss").resized(-1)) == {"input": (3, 3), "target": (3, 3), "loss": ()}
+    assert sizes(programs("Sequential").resized(1)) == {"input": (5, 3), "output": (5, 2)}
+    resized = sizes(programs("CrossEntropyLoss").resized(1))
+    assert resized["input"][0] == resized["target"][0]
+
+
+def test_parameters_are_those_of_the_case():
+    made = programs("BatchNorm1d", mode="train")
+    assert equal(made.resized(1).parameters, made.parameters)
+    assert equal(made.resized(1).buffers, made.buffers)
+
+
+@pytest.mark.parametrize(
+    ("layer", "case", "mode", "more"),
+    [
+        ("Linear", "unbatched", None, 1),
+        ("Linear", "single-row", None, -1),
+        ("ReLU", "scalar", None, 1),
+        ("BatchNorm1d", "default", "train", -3),
+        ("BatchNorm1d", "default", "train", -9),
+    ],
+)
+def test_there_is_no_other_number_where_it_would_not_be_legal(layer, case, mode, more):
+    assert programs(layer, case, mode).resized(more) is None
+
+
 # --- values ---------------------------------------------------------------------------------------
 
 

@@ -1,7 +1,7 @@
 import json
 from collections.abc import Mapping
 from dataclasses import FrozenInstanceError, is_dataclass
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 import pytest
@@ -9,7 +9,25 @@ from pydantic import ValidationError
 
 from conformance.records.json import from_data, from_json, to_data, to_json
 from conformance.records.observation import Observation, StepRecord, Trouble
-from conformance.records.trial import Backward, Forward, Restore, SetMode, Trial, ZeroGrad
+from conformance.records.trial import (
+    Advance,
+    Another,
+    Backward,
+    Draw,
+    Forward,
+    GoBack,
+    Inspect,
+    Overwrite,
+    Predict,
+    ReadOnly,
+    Restore,
+    SetMode,
+    Step,
+    Train,
+    Trial,
+    Update,
+    ZeroGrad,
+)
 from conformance.records.verdict import Finding, Verdict
 
 
@@ -113,11 +131,25 @@ def test_a_trial_with_every_kind_of_step_survives():
             ZeroGrad(),
             Restore(),
             Restore({"weight": 2 * ARRAY}),
+            Another("new"),
+            Another("pickle"),
+            GoBack(),
+            Overwrite("input_gradients"),
+            ReadOnly(),
+            Draw(),
+            Draw(7),
+            Inspect(),
+            Update({"weight": ARRAY}, {"bias": ARRAY}),
+            Advance(3),
+            Train(ARRAY, np.array([0, 1]), show=True),
+            Predict(ARRAY),
         ),
         dtype="float32",
         seed=7,
         torch="torch.nn.Linear",
     )
+    kinds = get_args(get_args(Step)[0])
+    assert {type(step) for step in record.steps} == set(kinds)
     assert same(there_and_back(record), record)
 
 
@@ -151,6 +183,9 @@ OBSERVATION = Observation(
             buffers={"count": np.array(1)},
             mutated=("input",),
             absent={"bias": "there is no gradient"},
+            facts={"length": "2"},
+            rewritten=("output",),
+            warnings=("RuntimeWarning: overflow encountered in exp (layer.py:3 in forward)",),
         ),
         StepRecord(),
     ),

@@ -112,7 +112,13 @@ def test_what_needs_a_gradient_is_blocked_by_a_missing_backward(tmp_path):
     )
     assert {v.check for v in report.verdicts if v.status == "failed"} == {"backward"}
     blocked = {v.check for v in report.verdicts if v.status == "blocked"}
-    assert blocked >= {"grad_input", "fd_input", "gradient_sums_to_zero"}
+    assert blocked >= {
+        "grad_input",
+        "fd_input",
+        "gradient_sums_to_zero",
+        "last_forward",
+        "aliasing",
+    }
     assert "forward" not in blocked
 
 

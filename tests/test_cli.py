@@ -9,7 +9,7 @@ from typer.testing import CliRunner
 from conformance.cli import app
 from conformance.runner.plan import plan
 from conformance.runner.settings import Settings
-from conformance.spec.catalogue import bundled_specs, specs_folder
+from conformance.spec.catalogue import bundled_specs, find_spec, specs_folder
 
 LINEAR = str(specs_folder() / "linear" / "linear.toml")
 

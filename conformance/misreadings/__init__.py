@@ -4,6 +4,16 @@ A spec names its misreadings (id, sentence, the checks that must catch it); here
 that makes the mistake. Importing this package fills `CATALOGUE`.
 """
 
+from conformance.misreadings import losses, nets, optimizers, schedulers
 from conformance.misreadings.catalogue import CATALOGUE, misreading, namespace, register
 
-__all__ = ["CATALOGUE", "misreading", "namespace", "register"]
+__all__ = [
+    "CATALOGUE",
+    "losses",
+    "misreading",
+    "namespace",
+    "nets",
+    "optimizers",
+    "register",
+    "schedulers",
+]

@@ -32,6 +32,37 @@ def register(spec: str, id: str, classes: Mapping[str, type]) -> None:
     CATALOGUE[spec, id] = classes
 
 
+def mistake_of(*rights: type, id: str) -> Callable[[Class], Class]:
+    """Register the mistake of the mixin below, as misreading `id`, for each of these classes."""
+
+    def decorate(mistake: Class) -> Class:
+        for right in rights:
+            register(right.__name__, id, {right.__name__: mixed(mistake, right)})
+        return mistake
+
+    return decorate
+
+
+_MIXED: dict[tuple[type, type], type] = {}
+
+
+def mixed(mistake: type, right: type) -> type:
+    """The right class with the mistake of a mixin put before it; always the same class."""
+
+    def reduce(self: Any) -> Any:  # pickle cannot find by its name a class that was made here
+        return _instance, (mistake, right), vars(self)
+
+    if (mistake, right) not in _MIXED:
+        made = type(mistake.__name__, (mistake, right), {"__reduce__": reduce})
+        _MIXED[mistake, right] = made
+    return _MIXED[mistake, right]
+
+
+def _instance(mistake: type, right: type) -> Any:
+    """An instance of the mixed class, its state still to come."""
+    return object.__new__(mixed(mistake, right))
+
+
 def namespace(spec: str, id: str) -> dict[str, Any]:
     """Everything that the reference offers, with the misread classes in their places."""
     correct = {name: getattr(reference, name) for name in reference.__all__}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
@@ -53,7 +54,9 @@ def mixed(mistake: type, right: type) -> type:
         return _instance, (mistake, right), vars(self)
 
     if (mistake, right) not in _MIXED:
-        made = type(mistake.__name__, (mistake, right), {"__reduce__": reduce})
+        # What the mixin does to the constructor is its own affair: it takes the same arguments.
+        body = {"__reduce__": reduce, "__signature__": inspect.signature(right)}
+        made = type(mistake.__name__, (mistake, right), body)
         _MIXED[mistake, right] = made
     return _MIXED[mistake, right]
 

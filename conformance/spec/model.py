@@ -39,6 +39,7 @@ Values = Literal[
     "subnormal",
 ]
 Problem = Literal["quadratic", "fixed-stream"]
+Trivial = Literal["zeros", "input", "constant"]
 Model = Literal["exact", "contraction", "composite"]
 Relation = Literal[
     "additive",
@@ -391,7 +392,18 @@ class Case(Strict):
     )
     modes: list[str] | None = Field(default=None, description="Only in these modes.")
     tier: Tier = Field(default="core", description="Graded from this tier on.")
+    trivial: list[Trivial] = Field(
+        default=[],
+        description="A layer that returns zeros, its unchanged input, or the same number "
+        "everywhere passes the case, and rightly; the note says why.",
+    )
     note: str | None = Field(default=None, description="For people: what it is there for.")
+
+    @model_validator(mode="after")
+    def _says_why_it_is_trivial(self) -> Case:
+        if self.trivial and not self.note:
+            raise ValueError("a case that is trivial needs a note that says why it is there")
+        return self
 
 
 class Benchmark(Strict):

@@ -177,7 +177,8 @@ class LayerRun(Run):
 
     def _handed_over(self, arrays: Arrays) -> Arrays:
         for array in arrays.values():
-            array.flags.writeable = not self.read_only
+            if self.read_only:
+                array.flags.writeable = False
         return arrays
 
     def _live(self, returned: Sequence[Any], names: Sequence[str], what: str) -> Arrays:

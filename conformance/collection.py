@@ -33,6 +33,7 @@ from conformance.spec.model import Spec
 from conformance.spec.problems import SpecError
 
 if TYPE_CHECKING:
+    from conformance.benchmarks.running import Benchmarks
     from conformance.runner.grader import Grader
 
 VERDICT = "conformance_verdict"
@@ -69,6 +70,11 @@ class Conformance:
         self.selected: dict[str, None] = {}
         self.written: Path | None = None
         self.told: set[tuple[str, ...]] = set()
+        self.benchmarks: Benchmarks | None = None
+        if config.getoption("benchmark_only", False):
+            from conformance.benchmarks.running import Benchmarks
+
+            self.benchmarks = Benchmarks(settings)
         try:
             resolve(settings.implementation)
             Judge(settings.oracle, settings.implementation)
@@ -254,11 +260,15 @@ class Conformance:
             everything = replace(self.settings, tier="strict", profile="standard")
             ids = (p.id for spec in self._specs() for p in plan(spec, everything))
             self.stale = list(self.gaps.stale(ids, self.report.verdicts))
+        if self.benchmarks is not None:
+            timed = tuple(self.benchmarks.timings), tuple(self.benchmarks.untimed.values())
+            self.report = replace(self.report, timings=timed[0], untimed=timed[1])
         green = exitstatus in (pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED)
         unexplained = any(
             v.status == "blocked" and not v.reason.endswith(KNOWN_GAP) for v in self.report.verdicts
         )
-        if green and (summary.ran == 0 or unexplained or self.stale):
+        nothing = not self.report.timings if self.benchmarks is not None else summary.ran == 0
+        if green and (nothing or unexplained or self.stale):
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
         if self.report_folder:
             from conformance.reports.json_report import write_json
@@ -279,7 +289,13 @@ class Conformance:
             terminal.write_line(f"gaps: {self.gaps_file}")
         if self.written is not None:
             terminal.write_line(f"report: {self.written}")
-        if self.report.summary.ran == 0:
+        if self.report.timings or self.report.untimed:
+            from conformance.reports.timings import render_timings
+
+            width = max(80, terminal._screen_width)
+            times = self.report.timings, self.report.untimed
+            terminal.write("\n" + render_timings(*times, width, terminal.hasmarkup))
+        elif self.report.summary.ran == 0:
             terminal.write_line(nothing_ran(self.report), red=True)
         else:
             width = max(80, terminal._screen_width)
@@ -294,12 +310,24 @@ class SpecFile(pytest.File):
         run = self.config.pluginmanager.getplugin("conformance-run")
         assert isinstance(run, Conformance)
         spec = load_spec(self.path)
-        if run.wanted(spec):
+        if run.wanted(spec) and run.benchmarks is not None:
+            yield from self._benchmarks(spec, run.benchmarks)
+        elif run.wanted(spec):
             for planned in plan(spec, run.settings):
                 # The id in full: pytest then reads the brackets as it does from its own cache.
                 yield CheckItem.from_parent(
                     self, name=planned.item, nodeid=planned.id, planned=planned, run=run
                 )
+
+    def _benchmarks(self, spec: Spec, benchmarks: Benchmarks) -> Iterable[pytest.Item]:
+        """One item per direction and implementation, with pytest-benchmark's fixture."""
+        for direction, subject in benchmarks.planned(spec):
+
+            def time(benchmark: Any, direction: Any = direction, subject: str = subject) -> None:
+                benchmarks.run(spec, direction, subject, benchmark)
+
+            name = f"benchmark_{direction}[{subject}]"
+            yield pytest.Function.from_parent(self, name=name, callobj=time)
 
     def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> Any:
         """All mistakes of a spec file, without a traceback of ours."""

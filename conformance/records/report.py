@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import get_args
 
+from conformance.records.benchmark import Timing, Untimed
 from conformance.records.verdict import SEVERITIES, Severity, Status, Tier, Verdict
 
 SCHEMA_VERSION = "1.0"
@@ -77,7 +78,8 @@ class Report:
     """Everything a run showed. ``str(report)`` is a summary for people.
 
     `notes` say what the reader must know of how the implementation was understood (which of two
-    classes was taken, a notebook cell that failed); `conventions` what was declared.
+    classes was taken, a notebook cell that failed); `conventions` what was declared; `timings` what
+    a benchmark measured, `untimed` what it left out.
     """
 
     implementation: str
@@ -88,6 +90,8 @@ class Report:
     verdicts: tuple[Verdict, ...]
     notes: tuple[str, ...] = ()
     conventions: tuple[Convention, ...] = ()
+    timings: tuple[Timing, ...] = ()
+    untimed: tuple[Untimed, ...] = ()
     schema_version: str = SCHEMA_VERSION
 
     def __str__(self) -> str:

@@ -407,10 +407,21 @@ class Case(Strict):
 
 
 class Benchmark(Strict):
-    """The sizes to measure."""
+    """The sizes to measure, and the work that they are."""
 
     dims: dict[str, int | list[int]] = {}
     config: dict[str, Any] = {}
+    flops: dict[Literal["forward", "backward"], ExpressionText] = Field(
+        default={}, description="Floating-point operations of a call."
+    )
+    bytes: dict[Literal["forward", "backward"], ExpressionText] = Field(
+        default={}, description="Bytes in float32 that a call must read and write at least."
+    )
+    growth: dict[str, float] = Field(
+        default={},
+        description="The exponent by which the time may grow with a size: N = 1, or 'S[0]' = 1 "
+        "for one of several axes.",
+    )
 
     @property
     def case(self) -> Case:

@@ -12,9 +12,9 @@ from conformance.spec.expressions import ExpressionError
 from conformance.spec.model import GENERATED, Argument, Case, Spec, Values, VariadicDim
 
 # Values that say something about every configuration: not so extreme that rounding is all there is.
-ORDINARY: frozenset[Values] = frozenset(
-    {"normal", "nonzero", "distinct", "negative", "positive", "large"}
-)
+# (Alone in its tensor, a `large` one may have a sigmoid of 1e-90, which (1 + tanh(x/2))/2 rounds to
+# 0; named cases have it among others.)
+ORDINARY: frozenset[Values] = frozenset({"normal", "nonzero", "distinct", "negative", "positive"})
 
 
 def bound_cases(spec: Spec, mode: str | None) -> SearchStrategy[BoundCase]:

@@ -11,11 +11,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from wrong_layers import WeightGradientMean
 
 import conformance
 from conformance import assert_gradients, check_gradients
 from conformance.gradients import surroundings
+from conformance.misreadings.linear import WeightGradientMean
 from reference_impls import numpy_reference as reference
 
 X = np.random.default_rng(0).normal(size=(4, 3))

@@ -67,7 +67,8 @@ def dropout_values(evidence: Evidence) -> Iterator[Finding]:
 def dropout_mask(evidence: Evidence) -> Iterator[Finding]:
     """Backward drops and scales exactly what its forward did.
 
-    The mask is read off the output, so inputs that are zero are left out.
+    The mask is read off the output. Where the input is zero it cannot be seen there, but some
+    elements must have been kept: none at all would have a probability below 1e-9.
     """
     trial = evidence.programs.single()
     x = evidence.programs.inputs()["input"]
@@ -80,6 +81,15 @@ def dropout_mask(evidence: Evidence) -> Iterator[Finding]:
     note = "wanted: the cotangent under the mask that forward used"
     if finding := compare("grad_input", got, wanted, allowed, (note,)):
         yield finding
+        return
+    hidden, p = x == 0, float(evidence.bound.bindings["p"])
+    if p ** int(hidden.sum()) < FALSE_ALARM and not got[hidden].any():
+        yield Finding(
+            "grad_input",
+            "wrong",
+            f"grad_input is zero at all {hidden.sum()} places where the input is zero, "
+            f"but p is {p:g}: whether an element was dropped cannot be told from its value",
+        )
 
 
 @check(
@@ -90,7 +100,9 @@ def dropout_mask(evidence: Evidence) -> Iterator[Finding]:
     requires=("shape", "dropout_values"),
 )
 def dropout_rate(evidence: Evidence) -> Iterator[Finding]:
-    """The share of dropped elements agrees with p, and masks differ from call to call.
+    """The share of dropped elements agrees with p, and each is dropped on its own.
+
+    Masks differ from call to call, and along each axis.
 
     At least 20,000 elements are drawn. By Chernoff's bound a correct layer deviates this far with a
     probability below 1e-9.
@@ -110,8 +122,16 @@ def dropout_rate(evidence: Evidence) -> Iterator[Finding]:
             got=rate,
             wanted=p,
         )
-    elif 0 < p < 1 and (dropped == dropped[0]).all():
-        yield Finding("output", "wrong", f"the same mask was used in all of {calls} calls")
+    elif dropped.any() and not dropped.all():
+        for axis, size in enumerate(dropped.shape):
+            if size > 1 and (dropped == dropped.take([0], axis)).all():
+                yield Finding("output", "wrong", _dependence(axis, calls))
+
+
+def _dependence(axis: int, calls: int) -> str:
+    if axis == 0:
+        return f"the same mask was used in all of {calls} calls"
+    return f"elements along axis {axis - 1} are always dropped together, not each on its own"
 
 
 def _divergence(observed: float, stated: float) -> float:

@@ -25,7 +25,7 @@ class Diagnostician:
         check, found = _question(check, evidence)
         if found.passed:
             return ()
-        matches = self._suspects.matching(check.judge, evidence, found)
+        matches = self._suspects.matching(check, evidence, found)
         patterns = [
             pattern
             for finding in found.findings

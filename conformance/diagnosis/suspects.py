@@ -9,6 +9,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from conformance.candidates.implementation import Implementation
+from conformance.checks import CATALOGUE as CHECKS
+from conformance.checks.check import Check
 from conformance.checks.evidence import Evidence, Memory, NoOracle, Stopped
 from conformance.diagnosis.failure import arrays
 from conformance.misreadings import CATALOGUE, namespace
@@ -20,6 +22,8 @@ from conformance.spec.catalogue import is_bundled
 from conformance.spec.model import Spec
 
 Judge = Callable[[Evidence], Iterator[Finding]]
+
+_BY_NAME = {check.name: check for check in CHECKS}
 
 # Several misreadings may be the same in one case; more than a few help nobody.
 MOST = 3
@@ -94,6 +98,21 @@ def _wording(message: str) -> str:
     return re.sub(r"[-+]?\d[\d.e+-]*", "#", message)
 
 
+def _fit(check: Check, suspect: Evidence) -> bool:
+    """Whether a misreading passes what the check requires, as the candidate did.
+
+    As in grading, a gradient that is missing or misshapen matters to its own checks only.
+    """
+    plain = replace(suspect, tensor="", dtype="float64")
+    for name in check.requires:
+        outcome = Outcome.of(_BY_NAME[name].judge, plain)
+        about = {finding.tensor for finding in outcome.findings}
+        elsewhere = name == "backward" and suspect.tensor and f"grad_{suspect.tensor}" not in about
+        if outcome.stopped or (about and not elsewhere):
+            return False
+    return True
+
+
 class Suspects:
     """The misreadings, ready to be judged like the candidate."""
 
@@ -102,7 +121,7 @@ class Suspects:
         self._memories: dict[tuple[str, str], Memory] = {}
         self._case: object = None
 
-    def matching(self, judge: Judge, evidence: Evidence, found: Outcome) -> list[Diagnosis]:
+    def matching(self, check: Check, evidence: Evidence, found: Outcome) -> list[Diagnosis]:
         """The misreadings of the spec that fail in the same way."""
         spec = evidence.bound.spec
         if not is_bundled(spec):  # another spec may give the names another meaning
@@ -113,7 +132,7 @@ class Suspects:
         for entry in spec.misreadings:
             if (spec.name, entry.id) in CATALOGUE and len(matches) < MOST:
                 suspect = self._in_place(evidence, spec, entry.id)
-                if found.same(Outcome.of(judge, suspect)):
+                if _fit(check, suspect) and found.same(Outcome.of(check.judge, suspect)):
                     matches.append(
                         Diagnosis(entry.id, entry.explains, "misreading", entry.convention)
                     )

@@ -163,6 +163,7 @@ _KINDS: dict[Values, Callable[[str, int], Floats]] = {
     "normal": _normal,
     "nonzero": _nonzero,
     "distinct": _distinct,
+    "close": lambda key, size: 1024 + permutation(key, size) / 128.0,
     "negative": lambda key, size: -(permutation(key, size) + 1) / 8.0,
     "positive": lambda key, size: np.abs(_normal(key, size)) + 0.5,
     "large": lambda key, size: _nonzero(key, size) * 256,

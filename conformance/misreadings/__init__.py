@@ -6,7 +6,22 @@ layer can make and `trivial` candidates that do no work: `generic_mutants` and `
 put them into the class of a spec.
 """
 
-from conformance.misreadings import losses, nets, optimizers, schedulers
+from conformance.misreadings import (
+    activations,
+    containers,
+    convolution,
+    dropout,
+    linear,
+    losses,
+    nets,
+    normalization,
+    optimizers,
+    parameters,
+    pooling,
+    schedulers,
+    shape,
+    softmax,
+)
 from conformance.misreadings.catalogue import CATALOGUE, misreading, namespace, register
 from conformance.misreadings.generic import generic_mutants
 from conformance.misreadings.mutants import Mutant
@@ -15,13 +30,23 @@ from conformance.misreadings.trivial import trivial_mutants
 __all__ = [
     "CATALOGUE",
     "Mutant",
+    "activations",
+    "containers",
+    "convolution",
+    "dropout",
     "generic_mutants",
+    "linear",
     "losses",
     "misreading",
     "namespace",
     "nets",
+    "normalization",
     "optimizers",
+    "parameters",
+    "pooling",
     "register",
     "schedulers",
+    "shape",
+    "softmax",
     "trivial_mutants",
 ]

@@ -24,6 +24,7 @@ Values = Literal[
     "normal",
     "nonzero",
     "distinct",
+    "close",
     "negative",
     "positive",
     "large",

@@ -1,0 +1,151 @@
+"""Linear misread."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from conformance.misreadings.catalogue import misreading
+from conformance.misreadings.parameters import Misshapen, Reread
+from reference_impls import numpy_reference as reference
+from reference_impls.numpy_reference.module import Array
+
+
+class _Pieces(Misshapen, reference.Linear):
+    """Linear with its parameter gradients in pieces."""
+
+    def _backward(self, grad_output: Array) -> Array:
+        x, weight = self._saved
+        self._accumulate(
+            weight=self._weight_gradient(grad_output, x), bias=self._bias_gradient(grad_output)
+        )
+        return grad_output @ weight
+
+    def _weight_gradient(self, grad_output: Array, x: Array) -> Array:
+        leading = _leading(x)
+        return np.tensordot(grad_output, x, (leading, leading))
+
+    def _bias_gradient(self, grad_output: Array) -> Array:
+        return np.asarray(grad_output.sum(_leading(grad_output)))
+
+
+def _leading(array: Array) -> tuple[int, ...]:
+    return tuple(range(array.ndim - 1))
+
+
+def _rows(array: Array) -> int:
+    return max(1, math.prod(array.shape[:-1]))
+
+
+@misreading("Linear", "weight-gradient-mean")
+class WeightGradientMean(_Pieces):
+    """grad_weight is divided by the batch size."""
+
+    def _weight_gradient(self, grad_output: Array, x: Array) -> Array:
+        return super()._weight_gradient(grad_output, x) / _rows(x)
+
+
+@misreading("Linear", "bias-gradient-mean")
+class BiasGradientMean(_Pieces):
+    """grad_bias is divided by the batch size."""
+
+    def _bias_gradient(self, grad_output: Array) -> Array:
+        return super()._bias_gradient(grad_output) / _rows(grad_output)
+
+
+@misreading("Linear", "input-gradient-mean")
+class InputGradientMean(reference.Linear):
+    """The input's gradient is divided by the batch size."""
+
+    def _backward(self, grad_output: Array) -> Array:
+        return super()._backward(grad_output) / _rows(grad_output)
+
+
+@misreading("Linear", "bias-gradient-not-summed")
+class BiasGradientNotSummed(_Pieces):
+    """grad_bias is the gradient of the output."""
+
+    def _bias_gradient(self, grad_output: Array) -> Array:
+        return grad_output.copy()
+
+
+@misreading("Linear", "bias-gradient-over-the-first-axis")
+class BiasGradientOverTheFirstAxis(_Pieces):
+    """grad_bias is summed over the first axis only."""
+
+    def _bias_gradient(self, grad_output: Array) -> Array:
+        return np.asarray(grad_output.sum(0) if grad_output.ndim > 1 else grad_output)
+
+
+@misreading("Linear", "weight-gradient-transposed")
+class WeightGradientTransposed(_Pieces):
+    """grad_weight has the shape (in_features, out_features)."""
+
+    def _weight_gradient(self, grad_output: Array, x: Array) -> Array:
+        return super()._weight_gradient(grad_output, x).T
+
+
+@misreading("Linear", "weight-gradient-reshaped")
+class WeightGradientReshaped(_Pieces):
+    """grad_weight is brought from (in, out) to (out, in) by a reshape."""
+
+    def _weight_gradient(self, grad_output: Array, x: Array) -> Array:
+        return super()._weight_gradient(grad_output, x).T.reshape(self.weight.shape)
+
+
+@misreading("Linear", "outer-of-sums")
+class OuterOfSums(_Pieces):
+    """grad_weight is the outer product of two sums over the batch."""
+
+    def _weight_gradient(self, grad_output: Array, x: Array) -> Array:
+        return np.outer(grad_output.sum(_leading(x)), x.sum(_leading(x)))
+
+
+@misreading("Linear", "weight-in-by-out")
+class WeightInByOut(Reread, reference.Linear):
+    """The weight has the shape (in_features, out_features)."""
+
+    def _set_parameters(self, **parameters: Array | None) -> None:
+        if (weight := parameters["weight"]) is not None:
+            parameters["weight"] = weight.T.copy()
+        super()._set_parameters(**parameters)
+
+    def _read(self, values: Array) -> Array:
+        return values.T
+
+    def _unread(self, values: Array) -> Array:
+        return values.T
+
+
+@misreading("Linear", "output-squeezed")
+class OutputSqueezed(reference.Linear):
+    """Axes of size 1 are dropped from the output."""
+
+    def _forward(self, x: Array) -> Array:
+        return super()._forward(x).squeeze()
+
+
+@misreading("Linear", "leading-axes-joined")
+class LeadingAxesJoined(reference.Linear):
+    """The output always has the shape (rows, out_features)."""
+
+    def _forward(self, x: Array) -> Array:
+        y = super()._forward(x)
+        return y.reshape(_rows(y), self.out_features) if y.ndim > 2 else y
+
+
+@misreading("Linear", "unbatched-output-batched")
+class UnbatchedOutputBatched(reference.Linear):
+    """A single row comes out as a batch of one."""
+
+    def _forward(self, x: Array) -> Array:
+        return np.atleast_2d(super()._forward(x))
+
+
+@misreading("Linear", "extra-features-ignored")
+class ExtraFeaturesIgnored(reference.Linear):
+    """Features beyond in_features are left out of the sum."""
+
+    def _forward(self, x: Array) -> Array:
+        return super()._forward(x[..., : self.in_features])

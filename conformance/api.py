@@ -68,7 +68,8 @@ def grade(
     chosen = select_specs(settings.layers, [Path(path) for path in specs] if specs else None)
     grader = Grader(InProcessSession(loaded), settings)
     verdicts = [grader.verdict(planned) for spec in chosen for planned in plan(spec, settings)]
-    return make_report(settings, chosen, verdicts, loaded.notes)
+    notes = grader.session.notes(spec.name for spec in chosen)
+    return make_report(settings, chosen, verdicts, notes)
 
 
 def select_specs(layers: tuple[str, ...], files: list[Path] | None = None) -> list[Spec]:

@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from conformance.runner.grader import Grader
 
 VERDICT = "conformance_verdict"
+NOTES = "conformance_notes"
 
 
 class NotConformant(Exception):
@@ -69,6 +70,7 @@ class Conformance:
         self.planned: dict[str, Planned] = {}
         self.selected: dict[str, None] = {}
         self.written: Path | None = None
+        self.notes: dict[str, None] = {}
         self.told: set[tuple[str, ...]] = set()
         self.benchmarks: Benchmarks | None = None
         if config.getoption("benchmark_only", False):
@@ -211,7 +213,19 @@ class Conformance:
             self.verdicts.get(planned.id) or planned.verdict("skipped", reason=NOT_RUN)
             for planned in everything.values()
         ]
-        return make_report(self.settings, specs, verdicts)
+        return make_report(self.settings, specs, verdicts, self._notes(specs))
+
+    def _notes(self, specs: Iterable[Spec]) -> list[str]:
+        """How the candidate was understood: known here, or in pytest-xdist's workers."""
+        if "grader" in self.__dict__:
+            return list(self.grader.session.notes(spec.name for spec in specs))
+        return list(self.notes)
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_testnodedown(self, node: Any, error: Any) -> None:
+        """A worker of pytest-xdist ends: take over its notes."""
+        output = getattr(node, "workeroutput", {})
+        self.notes |= dict.fromkeys(output.get(NOTES, []))
 
     def _specs(self) -> list[Spec]:
         """The specs that took part, bundled ones first."""
@@ -237,6 +251,9 @@ class Conformance:
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> Any:
         """Account for every check: exit status, JSON report, and the summary as the last lines."""
+        if hasattr(self.config, "workerinput") and "grader" in self.__dict__:
+            output: dict[str, Any] = getattr(self.config, "workeroutput")  # noqa: B009
+            output[NOTES] = self._notes(self._specs())
         accountable = not (
             hasattr(self.config, "workerinput")
             or self.config.option.collectonly

@@ -23,6 +23,7 @@ from conformance.candidates.dialect import (
 )
 from conformance.candidates.implementation import Implementation
 from conformance.candidates.loading import see_working_directory
+from conformance.candidates.plan import Found
 from conformance.records.trial import Trial
 
 torch.set_num_threads(1)
@@ -249,7 +250,7 @@ class PyTorch(Implementation):
     def __init__(self) -> None:
         super().__init__("torch", torch.nn)
 
-    def find(self, trial: Trial) -> Factory | None:
+    def find(self, trial: Trial) -> Found | None:
         """The object at the spec's `torch` path, or None where the spec has none.
 
         A path that leads nowhere raises what Python raises for it.
@@ -258,8 +259,8 @@ class PyTorch(Implementation):
             return None
         see_working_directory()  # a user's spec may name a module of its own
         module, _, name = trial.torch.rpartition(".")
-        found: Factory = getattr(importlib.import_module(module), name)
-        return found
+        factory: Factory = getattr(importlib.import_module(module), name)
+        return Found(name, factory, TorchModuleDialect())
 
 
 PYTORCH = PyTorch()

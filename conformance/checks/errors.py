@@ -42,7 +42,14 @@ def error_contract(evidence: Evidence) -> Iterator[Finding]:
     }
     if illegal:
         # Parameters keep the shapes of the legal case: the layer must not get that far.
-        trial = replace(trial, config={**trial.config, **illegal}, parameters={}, buffers={})
+        trial = replace(
+            trial,
+            config={**trial.config, **illegal},
+            # A constructor without the argument cannot be given an illegal one: not implemented.
+            at_default=tuple(name for name in trial.at_default if name not in illegal),
+            parameters={},
+            buffers={},
+        )
     observation = evidence.observe(trial)
     if observation.trouble is not None and observation.trouble.kind != "raised":
         raise Stopped(observation.trouble)

@@ -6,6 +6,7 @@ import shlex
 from collections.abc import Iterator
 from dataclasses import replace
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 
@@ -22,6 +23,7 @@ from conformance.runner.script import script
 from conformance.runner.settings import EXAMPLES, Settings
 from conformance.sessions.session import Session
 from conformance.spec.binding import BoundCase, bind
+from conformance.spec.expressions import format_bindings
 from conformance.spec.model import Case, Spec
 
 BY_NAME = {check.name: check for check in (*CATALOGUE, ERROR_CONTRACT)}
@@ -164,6 +166,10 @@ class Grader:
         if trouble.kind == "raised" and trouble.stage == "forward" and bound.case.optional:
             reason = f"this case is optional, and forward refused it: {trouble}"
             return self._verdict(planned, "skipped", reason=reason, bindings=bindings)
+        if self._refuses(planned, trouble, bound):
+            settings = format_bindings({n: bound.config[n] for n in _unlike_first(bound)})
+            reason = f"{planned.spec.name}() cannot express {settings}: {trouble}"
+            return self._verdict(planned, "skipped", reason=reason, bindings=bindings)
         if trouble.kind == "raised":
             calls = {
                 "build": "the constructor raised",
@@ -174,6 +180,29 @@ class Grader:
             return self._verdict(planned, "errored", reason=f"{stage} {trouble}", bindings=bindings)
         finding = Finding(trouble.tensor or "", "contract", str(trouble))
         return self._verdict(planned, "failed", findings=(finding,), bindings=bindings)
+
+    def _refuses(self, planned: Planned, trouble: Trouble, bound: BoundCase) -> bool:
+        """Whether the candidate says that it has no such configuration, where it has the first.
+
+        A constructor may refuse an argument in its own words; an argument of a type that it does
+        not know (a pair, None, "same") may fail anywhere before the first output.
+        """
+        other = _unlike_first(bound)
+        if trouble.kind != "raised" or trouble.stage not in ("build", "forward") or not other:
+            return False
+        kind = trouble.message.partition(":")[0]
+        first = bind(planned.spec, planned.spec.cases[0])
+        typed = any(type(bound.config[n]) is not type(first.config[n]) for n in other)
+        refused = kind in ("NotImplementedError", "AssertionError", "ValueError")
+        if not (
+            kind == "NotImplementedError"
+            or (refused and trouble.stage == "build")
+            or (kind == "TypeError" and typed)
+        ):
+            return False
+        mode = planned.mode if planned.mode in first.modes() else first.modes()[0]
+        usual = self.session.run(Programs(first, mode, self.settings.seed).single())
+        return usual.trouble is None or usual.trouble.stage not in ("find", "build", "forward")
 
     def _with_own_derivative(self, planned: Planned, finding: Finding) -> Finding:
         """Say whether the wrong gradient at least is the derivative of the candidate's forward."""
@@ -210,6 +239,21 @@ class Grader:
             oracle=oracle,
             rerun=rerun_command(planned, self.settings),
         )
+
+
+def _unlike_first(bound: BoundCase) -> list[str]:
+    """The arguments that are set otherwise than in the spec's first case."""
+    first = bind(bound.spec, bound.spec.cases[0])
+    dims = {name for name, argument in bound.spec.config.items() if argument.dim}
+    return [
+        name
+        for name, value in bound.config.items()
+        if name not in dims and not _equal(value, first.config[name])
+    ]
+
+
+def _equal(a: Any, b: Any) -> bool:
+    return type(a) is type(b) and bool(a == b)
 
 
 def worst_severity(findings: tuple[Finding, ...]) -> Severity | None:

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 from conformance.candidates.dialect import NotImplementedHere, Subject
-from conformance.candidates.implementation import Implementation, dialect_of
+from conformance.candidates.implementation import Implementation
 from conformance.records.trial import Trial
 
 
 def build(implementation: Implementation, trial: Trial) -> Subject:
     """The subject of a trial; `NotImplementedHere` if it or a part of it is not there."""
-    factory = implementation.find(trial)
-    if factory is None:
+    found = implementation.find(trial)
+    if found is None:
         raise NotImplementedHere("not implemented")
-    dialect = dialect_of(factory)
     if trial.kind != "container":
-        return dialect.build(factory, trial)
-    return dialect.assemble(factory, build_parts(implementation, trial), trial)
+        return found.dialect.build(found.factory, trial)
+    return found.dialect.assemble(found.factory, build_parts(implementation, trial), trial)
 
 
 def build_parts(implementation: Implementation, trial: Trial) -> dict[str, Subject]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from threadpoolctl import threadpool_limits
 
 from conformance.candidates.implementation import Implementation
@@ -30,6 +32,10 @@ class InProcessSession:
         self.name = implementation.name
         # Small trials are several times slower with more than one BLAS thread.
         self._threads = threadpool_limits(1)
+
+    def notes(self, layers: Iterable[str]) -> tuple[str, ...]:
+        """What the reader of a report must know of how these layers were understood."""
+        return self.implementation.remarks(layers)
 
     def run(self, trial: Trial) -> Observation:
         """Build the layer and take the trial's steps, up to the first that fails."""

@@ -9,11 +9,11 @@ import numpy as np
 from conformance.candidates.dialect import (
     AnyArray,
     ContractError,
-    Factory,
     NotImplementedHere,
     dtype_of,
 )
 from conformance.candidates.implementation import Implementation
+from conformance.candidates.plan import Found
 from conformance.candidates.trouble import describe_exception
 from conformance.records.observation import Observation, Stage, StepRecord, Trouble
 from conformance.records.trial import Trial
@@ -51,13 +51,13 @@ class Run(ABC):
     def take_steps(self) -> None:
         """Build the subject and append a record for each step."""
 
-    def find(self) -> Factory:
-        """The class to grade."""
-        factory = self.implementation.find(self.trial)
-        if factory is None:
+    def find(self) -> Found:
+        """The class to grade, and its dialect."""
+        found = self.implementation.find(self.trial)
+        if found is None:
             raise NotImplementedHere("not implemented")
         self.stage = "build"
-        return factory
+        return found
 
     def cast(self, array: AnyArray) -> AnyArray:
         """A fresh copy in the trial's dtype; indices stay integers."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Protocol
 
 from conformance.records.observation import Observation
@@ -15,3 +16,6 @@ class Session(Protocol):
 
     def run(self, trial: Trial) -> Observation:
         """Everything that the trial showed."""
+
+    def notes(self, layers: Iterable[str]) -> tuple[str, ...]:
+        """What the reader of a report must know of how these layers were understood."""

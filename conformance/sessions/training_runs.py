@@ -9,7 +9,6 @@ import numpy as np
 
 from conformance.candidates.chain import Chain
 from conformance.candidates.dialect import NotImplementedHere, Subject, as_array
-from conformance.candidates.implementation import dialect_of
 from conformance.candidates.training import OptimizerSubject, TrainingDialect
 from conformance.records.observation import StepRecord
 from conformance.records.trial import Advance, Predict, SetMode, Train, Update, ZeroGrad
@@ -22,9 +21,9 @@ class OptimizerRun(Run):
 
     def take_steps(self) -> None:
         """Build the optimizer, take each step."""
-        factory = self.find()
-        dialect = cast(TrainingDialect, dialect_of(factory))
-        subject = dialect.build_optimizer(factory, self.trial)
+        found = self.find()
+        dialect = cast(TrainingDialect, found.dialect)
+        subject = dialect.build_optimizer(found.factory, self.trial)
         for step in self.trial.steps:
             match step:
                 case Update():
@@ -55,9 +54,9 @@ class SchedulerRun(Run):
 
     def take_steps(self) -> None:
         """Build the scheduler, take each step."""
-        factory = self.find()
-        dialect = cast(TrainingDialect, dialect_of(factory))
-        subject = dialect.build_scheduler(factory, self.trial)
+        found = self.find()
+        dialect = cast(TrainingDialect, found.dialect)
+        subject = dialect.build_scheduler(found.factory, self.trial)
         for step in self.trial.steps:
             if not isinstance(step, Advance):
                 raise TypeError(f"a scheduler takes no step {step.do!r}")
@@ -114,11 +113,12 @@ class NetRun(Run):
 
     def _optimizer(self, net: Subject) -> OptimizerSubject:
         part = self.trial.part("optimizer")
-        factory = self.implementation.find(part)
-        if factory is None:
+        found = self.implementation.find(part)
+        if found is None:
             raise NotImplementedHere(f"it needs {part.layer}: not implemented")
         handles = {name: net.handle(name) for name in self.trial.parameters}
-        return cast(TrainingDialect, dialect_of(factory)).build_optimizer(factory, part, handles)
+        dialect = cast(TrainingDialect, found.dialect)
+        return dialect.build_optimizer(found.factory, part, handles)
 
     def _train(
         self, net: Subject, loss: Subject, optimizer: OptimizerSubject, step: Train

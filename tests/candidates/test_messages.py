@@ -91,9 +91,9 @@ def test_a_constructor_that_raises(first_failure):
 
 
 def test_a_constructor_with_other_argument_names(first_failure):
-    source = LINEAR.replace("in_features, out_features", "n_in, n_out")
+    source = LINEAR.replace("in_features, out_features", "in_features, out_features, batch")
     assert said(first_failure("Linear", source))[1] == (
-        "  Linear() has no argument in_features, out_features (it takes n_in, n_out, bias)"
+        "  Linear() wants batch, which no argument of the spec is known to be"
     )
 
 
@@ -174,14 +174,16 @@ def test_no_backward(first_failure):
 
 
 def test_no_forward(first_failure):
-    source = GOOD_RELU.replace("def forward", "def predict")
+    source = GOOD_RELU.replace("def forward", "def compute")
     assert said(first_failure("ReLU", source))[1] == (
         "  ReLU has no method forward and cannot be called"
     )
 
 
 def test_no_parameter_of_that_name(first_failure):
-    source = LINEAR.replace("self.weight", "self.w")
+    source = LINEAR.replace("self.weight", "self.hidden.matrix").replace(
+        "self.hidden", "type(self)"
+    )
     assert said(first_failure("Linear", source)) == [
         "Linear :: shape [default, float64] FAILED (contract)",
         "  Linear has no attribute 'weight'",
@@ -190,9 +192,9 @@ def test_no_parameter_of_that_name(first_failure):
 
 
 def test_a_parameter_of_the_wrong_shape(first_failure):
-    source = LINEAR.replace("(out_features, in_features)", "(in_features, out_features)")
+    source = LINEAR.replace("(out_features, in_features)", "(out_features, in_features + 1)")
     assert said(first_failure("Linear", source))[1] == (
-        "  Linear.weight has shape (3, 5), but should have (5, 3)"
+        "  Linear.weight has shape (5, 4), but should have (5, 3)"
     )
 
 

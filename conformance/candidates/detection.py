@@ -1,0 +1,599 @@
+"""Find what serves a spec in an implementation, and plan how to drive it.
+
+By name (`names.CLASSES`), then by what a candidate shows when it is built once at the sizes of the
+spec's probe: methods, signatures, and where its arrays are. Nothing is guessed silently: what was
+assumed is a note, what was not found says where it was looked for.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import random
+import sys
+import warnings
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from conformance.candidates.adapted import AdaptedDialect
+from conformance.candidates.adapted_training import (
+    FORMS,
+    FUNCTION,
+    FUNCTION_OF_ONE,
+    AdaptedTraining,
+    moves,
+    probe_trial,
+    read_options,
+    words_for,
+)
+from conformance.candidates.construction import (
+    Construction,
+    match_arguments,
+    parameters_of,
+    positional,
+)
+from conformance.candidates.dialect import (
+    ContainerSubject,
+    ContractError,
+    Factory,
+    NotImplementedHere,
+    Subject,
+)
+from conformance.candidates.dictionaries import Dictionaries
+from conformance.candidates.functions import (
+    ELEMENTWISE,
+    FunctionsDialect,
+    FunctionSubject,
+    Pair,
+    look_up_functions,
+    options_argument,
+)
+from conformance.candidates.names import CLASSES, TENSORS, normalised, rank, spellings
+from conformance.candidates.native import NativeContainer, NativeDialect, NativeSubject
+from conformance.candidates.parameter_object import ParameterObject
+from conformance.candidates.places import Layout, follow, layout_between, plain
+from conformance.candidates.plan import Found, Placed, Plan
+from conformance.candidates.probe import Probe, probe_for
+from conformance.candidates.stored_input import StoredInput
+from conformance.candidates.style import Held, Style
+from conformance.candidates.torch7 import Torch7
+from conformance.candidates.trouble import describe_exception
+from conformance.candidates.variable import Variable
+from conformance.records.trial import Trial
+
+# In the order in which they are asked.
+STYLES: tuple[Style, ...] = (
+    Variable(),
+    ParameterObject(),
+    Dictionaries(),
+    Torch7(),
+    StoredInput(),
+)
+
+# Names that could mean several specs: which one shows in what they accept.
+_GENERIC = frozenset(
+    name for name in map(normalised, ("BatchNorm", "BatchNormalization", "BN"))
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Named:
+    """Something in the implementation with a name that serves a spec."""
+
+    name: str
+    value: Any
+    rank: int
+
+
+def look_up(namespace: Any, layer: str) -> list[Named]:
+    """Classes of the implementation under the spec's name or a synonym, the likeliest first."""
+    known = spellings(layer, CLASSES)
+    found = []
+    for name, value in members(namespace):
+        place = rank(name, known)
+        if place is not None and is_class(value):
+            found.append(Named(name, value, -1 if name == layer else place))
+    unique: dict[int, Named] = {}
+    for named in sorted(found, key=lambda named: named.rank):
+        unique.setdefault(id(named.value), named)
+    return list(unique.values())
+
+
+def members(namespace: Any) -> Iterator[tuple[str, Any]]:
+    """The public names of a namespace and what they stand for."""
+    if isinstance(namespace, Mapping):
+        yield from ((name, value) for name, value in namespace.items() if isinstance(name, str))
+        return
+    for name in dir(namespace):
+        if not name.startswith("_"):
+            try:
+                yield name, getattr(namespace, name)
+            except Exception:
+                continue
+
+
+def is_class(value: Any) -> bool:
+    """A class, or what builds layers without being a function of arrays (a partial, a lambda)."""
+    return isinstance(value, type)
+
+
+@contextlib.contextmanager
+def quietly() -> Iterator[None]:
+    """Candidates may print, warn and draw random numbers; nobody is to notice."""
+    state = random.getstate(), np.random.get_state()
+    try:
+        with (
+            warnings.catch_warnings(),
+            np.errstate(all="ignore"),
+            contextlib.redirect_stdout(io.StringIO()),
+        ):
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        random.setstate(state[0])
+        np.random.set_state(state[1])
+
+
+def attempt(call: Callable[[], Any]) -> tuple[Any, str | None]:
+    """What a call of the candidate returned, or the exception in one line."""
+    with quietly():
+        try:
+            return call(), None
+        except (Exception, SystemExit) as error:
+            if isinstance(error, ContractError | NotImplementedHere):
+                return None, str(error)
+            message, where = describe_exception(error)
+            return None, f"{message}{f' ({where})' if where else ''}"
+
+
+def detect(named: Sequence[Named], probe: Probe) -> Found | None:
+    """Choose among candidates of one spec: the first that has everything, else the first."""
+    options = [found for one in named if (found := examine(one, probe)) is not None]
+    if not options:
+        return None
+    chosen = next((found for found in options if not found.missing), options[0])
+    others = tuple(found.name for found in options if found is not chosen)
+    notes = chosen.notes
+    if others:
+        notes = (f"{chosen.name} is graded as {probe.layer}, not {', '.join(others)}", *notes)
+    return replace(chosen, others=others, notes=notes)
+
+
+def examine(named: Named, probe: Probe) -> Found | None:
+    """How one class would serve a spec; None if it takes no such input."""
+    factory, name = named.value, named.name
+    if (torch := torch_dialect(factory)) is not None:
+        return Found(name, factory, torch)
+    construction = match_arguments(factory, probe, name)
+    layer, refusal = attempt(lambda: factory(**construction.keywords(probe.trial)))
+    if refusal is None and named.rank < 0 and fits_native(layer, probe, construction):
+        return Found(name, factory, NativeDialect())
+    if refusal is not None:
+        if named.rank < 0 and not construction.missing:
+            return Found(name, factory, NativeDialect())  # grading says what it raised
+        plan = Plan(construction, missing={"": refusal})
+        return Found(name, factory, AdaptedDialect(StoredInput(), plan), plan)
+    styles = [style for style in STYLES if style.speaks(layer)]
+    plans = [plan_for(style, factory, construction, probe) for style in styles]
+    style, plan = min(
+        zip(styles, plans, strict=True), key=lambda pair: len(pair[1].missing)
+    )  # the first of equals
+    if normalised(name) in _GENERIC and not _takes_the_input(style, plan, factory, probe):
+        return None
+    if plan.missing and named.rank < 0:
+        return Found(name, factory, NativeDialect(), replace(plan, notes=()))
+    notes = plan.notes if named.rank < 0 else (f"{name} is graded as {probe.layer}", *plan.notes)
+    return Found(name, factory, AdaptedDialect(style, plan), plan, notes=notes)
+
+
+def detect_functions(namespace: Any, probe: Probe) -> Found | None:
+    """A function that serves a spec, where no class does; with its gradient, if there is one."""
+    table = dict(members(namespace))
+    options = [
+        found
+        for name, forward, of, backward in look_up_functions(table, probe.layer)
+        if (found := _function(name, forward, of, backward, probe)) is not None
+    ]
+    if not options:
+        return None
+    chosen = options[0]
+    others = tuple(found.name for found in options[1:])
+    return replace(chosen, others=others)
+
+
+def _function(
+    name: str,
+    forward: Callable[..., Any],
+    of: str,
+    backward: Callable[..., Any] | None,
+    probe: Probe,
+) -> Found | None:
+    """How a function would serve a spec; None if it takes or gives something else."""
+    tensors = list(probe.trial.parameters)
+    needed = len(probe.trial.inputs) + len(tensors)
+    taken, required = positional(forward)
+    options = options_argument(forward)
+    if len(taken) < needed or required > needed + (options is not None):
+        return None
+    construction = match_arguments(forward, probe, name, skip=needed + (options is not None))
+    if options is None and tensors and probe.trial.buffers:
+        return None  # running statistics have nowhere to go
+    # The arrays say the sizes, the options the rest.
+    said = set(probe.trial.config) if options is not None else set(probe.conditions)
+    said |= set(probe.dims)
+    always = {
+        argument: True for argument in probe.conditions if argument not in construction.expressed
+    }
+    construction = replace(
+        construction, sizes=tuple(said), always={} if options is not None else always
+    )
+    plain_pair = Pair(name, forward, backward, {}, options, construction)
+    turned = {
+        tensor: Layout(tuple(reversed(range(len(shape)))))
+        for tensor, shape in probe.shapes.items()
+        if len(shape) == 2
+    }
+    for pair in (plain_pair, replace(plain_pair, layouts=turned)):
+        result, _ = attempt(partial(_run, pair, probe))
+        if result is not None and np.shape(result[0]) == probe.output:
+            break
+    else:
+        return None
+    notes = [f"{name}() is graded as {probe.layer}"]
+    if not of and not (probe.kind == "loss" and _gives_gradient(pair, probe)):
+        notes.append(f"{name}() has no function for its gradient")
+    if probe.layer in ELEMENTWISE and backward is not None and _of_output(pair, probe):
+        pair = replace(pair, of_output=True)
+        notes.append(f"{of}() is given the output, because that gives the derivative")
+    tensors_plan = {
+        tensor: Placed(
+            taken[len(probe.inputs) + i],
+            pair.layouts.get(tensor, plain(len(probe.shapes[tensor]))),
+        )
+        for i, tensor in enumerate(tensors)
+    }
+    plan = Plan(construction, tensors_plan, notes=tuple(notes))
+    shown = f"{name}, {of}" if of else name
+    return Found(shown, forward, FunctionsDialect(pair), plan, notes=tuple(notes))
+
+
+def _run(pair: Pair, probe: Probe) -> Sequence[Any]:
+    subject = FunctionSubject(pair, probe.trial)
+    for tensor, shape in probe.shapes.items():
+        subject.set(tensor, np.ones(shape))
+    return subject.forward([array.copy() for array in probe.inputs])
+
+
+def _gives_gradient(pair: Pair, probe: Probe) -> bool:
+    """Whether a loss returns its gradient beside it."""
+    result, _ = attempt(lambda: pair.forward(*probe.inputs))
+    return isinstance(result, tuple) and np.shape(result[-1]) == probe.inputs[0].shape
+
+
+def _of_output(pair: Pair, probe: Probe) -> bool:
+    """Whether a derivative is right at the output of its function and not at the input."""
+    x = 2 * probe.inputs[0] - 1
+    h = 1e-6
+
+    def compare() -> tuple[bool, bool]:
+        assert pair.backward is not None
+        numeric = (pair.forward(x + h) - pair.forward(x - h)) / (2 * h)
+        at_input = np.allclose(pair.backward(x), numeric, atol=1e-5)
+        return at_input, np.allclose(pair.backward(pair.forward(x)), numeric, atol=1e-5)
+
+    result, _ = attempt(compare)
+    return result is not None and not result[0] and result[1]
+
+
+def detect_training(namespace: Any, trial: Trial) -> Found | None:
+    """An optimizer or scheduler: a class, else (for optimizers) a function."""
+    named = look_up(namespace, trial.layer)
+    probe = probe_for(trial)
+    options = [found for one in named if (found := _training(one, probe)) is not None]
+    if not options and trial.kind == "optimizer":
+        functions = look_up_functions(dict(members(namespace)), trial.layer)
+        options = [
+            f for n, function, _, _ in functions if (f := _update_function(n, function, probe))
+        ]
+    if not options:
+        return None
+    others = tuple(found.name for found in options[1:])
+    notes = options[0].notes
+    if others:
+        notes = (f"{options[0].name} is graded as {probe.layer}, not {', '.join(others)}", *notes)
+    return replace(options[0], others=others, notes=notes)
+
+
+def _training(named: Named, probe: Probe) -> Found | None:
+    factory, name, exact = named.value, named.name, named.rank < 0
+    if (torch := torch_dialect(factory)) is not None:
+        return Found(name, factory, torch)
+    if probe.kind == "scheduler":
+        construction = match_arguments(factory, probe, name, skip=1)
+        if exact and all(argument.how == "name" for argument in construction.arguments):
+            return Found(name, factory, NativeDialect())
+        plan = Plan(construction, missing=_as_missing(construction))
+        notes = () if exact else (f"{name} is graded as {probe.layer}",)
+        return Found(name, factory, AdaptedTraining(plan), plan, notes=notes)
+    for form in FORMS:
+        skip = {"construction": 1, "lists": 2}.get(form.how, 0)
+        construction = match_arguments(factory, probe, name, skip=skip)
+        dialect = AdaptedTraining(Plan(construction), form)
+        moved, _ = attempt(partial(moves, dialect, factory, probe.trial))
+        if not moved:
+            continue
+        by_name = all(argument.how == "name" for argument in construction.arguments)
+        if exact and form.name == "pairs" and by_name:
+            break
+        notes = () if exact else (f"{name} is graded as {probe.layer}",)
+        return Found(name, factory, dialect, dialect.plan, notes=notes)
+    if exact:
+        return Found(name, factory, NativeDialect())
+    construction = match_arguments(factory, probe, name, skip=1)
+    missing = {"": f"{name} moves no parameter in any form that is known"}
+    plan = Plan(construction, missing=missing)
+    return Found(name, factory, AdaptedTraining(plan, FORMS[0]), plan)
+
+
+def _as_missing(construction: Construction) -> dict[str, str]:
+    return {"": "; ".join(construction.missing)} if construction.missing else {}
+
+
+def _update_function(name: str, function: Callable[..., Any], probe: Probe) -> Found | None:
+    """A function that updates arrays, and which options it reads."""
+    taken, _ = positional(function)
+    form = {4: FUNCTION, 3: FUNCTION_OF_ONE}.get(len(taken))
+    if form is None:
+        return None
+    trial = probe_trial(probe.trial)
+    everything = frozenset(word for n in trial.config for word in words_for(n))
+    plan = Plan(Construction(name), notes=(f"{name}() is graded as {probe.layer}",))
+    moved, _ = attempt(lambda: moves(AdaptedTraining(plan, form, everything), function, trial))
+    if not moved:
+        return None
+    read, _ = attempt(lambda: read_options(form, function, trial))
+    read = read or set()
+    dialect = AdaptedTraining(plan, form, frozenset(read))
+    return Found(name, function, dialect, plan, notes=plan.notes)
+
+
+def detect_container(namespace: Any, trial: Trial) -> Found | None:
+    """A container: native if it takes its layers as arguments and can be asked for them."""
+    named = look_up(namespace, trial.layer)
+    if not named:
+        return None
+    first, others = named[0], tuple(one.name for one in named[1:])
+    if (torch := torch_dialect(first.value)) is not None:
+        return Found(first.name, first.value, torch, others=others)
+    styles = [style for style in (Torch7(), StoredInput()) if _speaks(style, first.value)]
+    plan = Plan(Construction(first.name))
+    return Found(first.name, first.value, ContainerDialect(styles[0], plan), others=others)
+
+
+def _speaks(style: Style, factory: Any) -> bool:
+    """Whether a class of containers shows a style, without being built."""
+    return bool(style.speaks(factory))
+
+
+class ContainerDialect(AdaptedDialect):
+    """Native containers of native layers are driven as such."""
+
+    def assemble(
+        self, factory: Factory, parts: Mapping[str, Subject], trial: Trial
+    ) -> ContainerSubject:
+        """Construct a container of layers."""
+        native = all(isinstance(part, NativeSubject | NativeContainer) for part in parts.values())
+        known = parameters_of(factory) or {}
+        if native and any(p.kind is p.VAR_POSITIONAL for p in known.values()):
+            return NativeDialect().assemble(factory, parts, trial)
+        return super().assemble(factory, parts, trial)
+
+
+def torch_dialect(factory: Any) -> Any:
+    """The torch-module dialect, for what is PyTorch's.
+
+    A class can be a torch module only where PyTorch has been imported already, so asking costs
+    nothing where it has not.
+    """
+    if sys.modules.get("torch") is None:
+        return None
+    from conformance.candidates.torch_module import TorchModuleDialect
+
+    dialect = TorchModuleDialect()
+    return dialect if dialect.recognises(factory) else None
+
+
+def fits_native(layer: Any, probe: Probe, construction: Construction) -> bool:
+    """Whether a layer built under PyTorch's argument names has all that the native dialect asks."""
+    if construction.missing or construction.sizes:
+        return False
+    if any(argument.how != "name" for argument in construction.arguments):
+        return False
+    for name, shape in probe.shapes.items():
+        value = getattr(layer, name, None)
+        if not isinstance(value, np.ndarray) or value.shape != shape:
+            return False
+    if not callable(getattr(layer, "forward", layer)):
+        return False
+    names, required = positional(getattr(layer, "backward", lambda: None))
+    if not names or required > 1:
+        return False
+    methods = [*(("train", "eval") if probe.trial.modes else ())]
+    methods += ["zero_grad"] if probe.trial.parameters else []
+    return all(callable(getattr(layer, method, None)) for method in methods)
+
+
+def plan_for(style: Style, factory: Factory, construction: Construction, probe: Probe) -> Plan:
+    """Where a style finds what the spec asks for; each call looks at a layer of its own."""
+    plan = Plan(construction)
+    subject, trouble = attempt(lambda: AdaptedDialect(style, plan).build(factory, probe.trial))
+    if subject is None:
+        return replace(plan, missing={"": trouble or ""})
+    layer: Any = subject.layer
+    tensors, missing, notes = locate(style, layer, probe)
+    lazy = False
+    if missing and probe.inputs:
+        attempt(lambda: subject.forward(probe.inputs))
+        later = locate(style, layer, probe, by_shape=False)  # forward leaves its own arrays
+        if len(later[1]) < len(missing):
+            tensors, missing, notes = later
+            lazy = True
+            notes = [*notes, f"{construction.name} makes its arrays at the first forward"]
+    construction, missing, more = _without(construction, missing, probe)
+    notes += more
+    if style.method(layer, style.forward_names) is None:
+        missing[""] = f"{construction.name} has no method forward and cannot be called"
+    elif probe.trial.differentiable and not _has_backward(style, layer):
+        missing[""] = f"{construction.name} has no method backward()"
+    for name in construction.sizes:
+        notes.append(f"{construction.name} takes no {name}: its input shows it")
+    for argument in construction.arguments:
+        if argument.how == "position":
+            notes.append(
+                f"{construction.name}({argument.theirs}) is taken for {argument.expression}, "
+                "by its position"
+            )
+    plan = Plan(construction, tensors, missing, lazy, notes=tuple(notes))
+    plan = _padding(style, plan, factory, probe)
+    return _targets(style, plan, factory, probe)
+
+
+def _has_backward(style: Style, layer: Any) -> bool:
+    return style.method(layer, (*style.backward_names, "updateGradInput")) is not None
+
+
+def locate(
+    style: Style, layer: Any, probe: Probe, by_shape: bool = True
+) -> tuple[dict[str, Placed], dict[str, str], list[str]]:
+    """The places of parameters and buffers: by name, then by shape where one array is left."""
+    held = list(style.held(layer))
+    placed: dict[str, Placed] = {}
+    missing: dict[str, str] = {}
+    notes: list[str] = []
+    taken: set[str] = set()
+    for tensor, shape in probe.shapes.items():
+        order = spellings(tensor, TENSORS)
+        hits = [h for h in held if rank(h.name, order) is not None and h.path not in taken]
+        hits.sort(key=lambda h: rank(h.name, order) or 0)
+        fitting = [(h, axes) for h in hits if (axes := _layout(layer, h, shape)) is not None]
+        if fitting:
+            one, axes = fitting[0]
+            placed[tensor] = Placed(one.path, axes, (*one.grads, *style.beside(tensor)))
+            taken.add(one.path)
+        elif hits:
+            other = np.shape(follow(layer, hits[0].path))
+            missing[tensor] = (
+                f"{type(layer).__name__}.{hits[0].path} has shape {other}, which no order of axes "
+                f"makes {shape}, the shape of {tensor}"
+            )
+    for tensor, shape in probe.shapes.items():
+        known = tensor in placed or tensor in missing
+        if known or not by_shape or tensor not in probe.trial.parameters:
+            continue
+        free = [
+            (h, axes)
+            for h in held
+            if h.path not in taken
+            and _could_be_parameter(h.name)
+            and (axes := _layout(layer, h, shape)) is not None
+        ]
+        if len(free) == 1 or (free and not free[0][0].name):
+            one, axes = free[0]
+            grads = (*one.grads, *style.beside(tensor))
+            placed[tensor] = Placed(one.path, axes, grads, "shape")
+            taken.add(one.path)
+            notes.append(f"{type(layer).__name__}.{one.path} is taken for {tensor}, by its shape")
+    for tensor in probe.shapes:
+        if tensor not in placed and tensor not in missing:
+            missing[tensor] = (
+                f"{type(layer).__name__} has no array for {tensor} "
+                f"(it holds {', '.join(h.path for h in held) or 'none'})"
+            )
+    return placed, missing, notes
+
+
+def _layout(layer: Any, held: Held, shape: Sequence[int]) -> Layout | None:
+    return layout_between(np.shape(follow(layer, held.path)), shape)
+
+
+def _could_be_parameter(name: str) -> bool:
+    plain = normalised(name)
+    known = {word for table in TENSORS.values() for word in map(normalised, table)}
+    return not plain.startswith(("grad", "d", "moving", "running")) and plain not in known
+
+
+def _without(
+    construction: Construction, missing: Mapping[str, str], probe: Probe
+) -> tuple[Construction, dict[str, str], list[str]]:
+    """Where an argument (affine, bias) and all that it switches on are absent: it is always off."""
+    left, notes, always = dict(missing), [], dict(construction.always)
+    for argument, tensors in probe.conditions.items():
+        known = argument in construction.expressed or argument in always
+        if known or not all(name in left for name in tensors):
+            continue
+        always[argument] = False
+        for name in tensors:
+            del left[name]
+        notes.append(
+            f"{construction.name} has no {' and no '.join(tensors)}: graded as {argument} = false"
+        )
+    return replace(construction, always=always), left, notes
+
+
+def _padding(style: Style, plan: Plan, factory: Factory, probe: Probe) -> Plan:
+    """A convolution without an argument for its padding may keep the size of the image."""
+    construction = plan.construction
+    if "padding" not in probe.trial.config or probe.output is None or plan.missing:
+        return plan
+    if "padding" in construction.expressed or "padding" in construction.always:
+        return plan
+    result, _ = _called(style, plan, factory, probe)
+    size = probe.inputs[0].shape[-2:]
+    if result is None or np.shape(result[0])[-2:] != size or probe.output[-2:] == size:
+        return plan
+    note = f"{construction.name} keeps the size of the image: graded as padding = 'same'"
+    always = {**construction.always, "padding": "same"}
+    return replace(
+        plan, construction=replace(construction, always=always), notes=(*plan.notes, note)
+    )
+
+
+def _targets(style: Style, plan: Plan, factory: Factory, probe: Probe) -> Plan:
+    """A loss that cannot use class indices may want one-hot rows."""
+    if not probe.trial.labels or plan.missing or probe.inputs[-1].dtype.kind not in "iu":
+        return plan
+    result, _ = _called(style, plan, factory, probe)
+    if result is not None and np.shape(result[0]) == ():
+        return plan
+    rows = replace(plan, one_hot=True)
+    result, _ = _called(style, rows, factory, probe)
+    if result is None or np.shape(result[0]) != ():
+        return plan
+    return replace(rows, notes=(*plan.notes, f"{plan.construction.name} is given one-hot targets"))
+
+
+def _called(
+    style: Style, plan: Plan, factory: Factory, probe: Probe
+) -> tuple[Sequence[Any] | None, str | None]:
+    """What forward gives for the probe's input, or why it gives nothing."""
+    dialect = AdaptedDialect(style, replace(plan, lazy=False))
+
+    def call() -> Sequence[Any]:
+        always = {name: plan.construction.always[name] for name in plan.construction.always}
+        subject = dialect.build(factory, probe.with_config(**always).trial)
+        return subject.forward([array.copy() for array in probe.inputs])
+
+    result, trouble = attempt(call)
+    return result, trouble
+
+
+def _takes_the_input(style: Style, plan: Plan, factory: Factory, probe: Probe) -> bool:
+    """Whether a candidate whose name could mean several specs gives this spec's output shape."""
+    if probe.layer.endswith("2d") and plan.construction.always.get("affine") is False:
+        return False  # nothing shows that it means channels
+    result, _ = _called(style, plan, factory, probe)
+    return result is not None and np.shape(result[0]) == probe.output

@@ -6,8 +6,9 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from conformance.candidates.binding import NO_BINDING
 from conformance.candidates.implementation import Implementation
-from conformance.candidates.loading import load
+from conformance.candidates.loading import binding_beside, load, read_binding
 from conformance.oracles.choice import Choice
 from conformance.records.report import Report
 from conformance.records.verdict import Tier
@@ -30,6 +31,7 @@ def grade(
     oracle: Choice = "auto",
     profile: Profile = "standard",
     seed: int = 0,
+    binding: str | Path = "",
 ) -> Report:
     """Grade an implementation; the verdicts are those of ``pytest --impl=…``.
 
@@ -42,13 +44,16 @@ def grade(
         Names of specs to grade, such as ``["Linear", "Conv2d"]``; default: all of them.
     specs
         Spec files to grade instead of the bundled ones.
+    binding
+        A TOML file that says how the implementation maps to the specs; default:
+        ``conformance.toml`` beside it, if there is one.
     tier, oracle, profile, seed
         As the options ``--conformance-tier`` and so on.
 
     Raises
     ------
     ImplementationError
-        The implementation cannot be found or imported.
+        The implementation cannot be found or imported, or its binding has mistakes.
     KeyError
         There is no spec for one of `layers`.
     SpecError
@@ -63,13 +68,15 @@ def grade(
     >>> report.ok
     True
     """
-    loaded = _implementation(implementation)
-    settings = Settings(loaded.name, tuple(layers or ()), tier, oracle, profile, seed)
-    chosen = select_specs(settings.layers, [Path(path) for path in specs] if specs else None)
+    files = [Path(path) for path in specs] if specs else None
+    own = [load_spec(path) for path in files or ()]
+    loaded = _implementation(implementation, str(binding), own)
+    settings = Settings(loaded.name, tuple(layers or ()), tier, oracle, profile, seed, str(binding))
+    chosen = select_specs(settings.layers, files)
     grader = Grader(InProcessSession(loaded), settings)
     verdicts = [grader.verdict(planned) for spec in chosen for planned in plan(spec, settings)]
     notes = grader.session.notes(spec.name for spec in chosen)
-    return make_report(settings, chosen, verdicts, notes)
+    return make_report(settings, chosen, verdicts, notes, grader.session.conventions())
 
 
 def select_specs(layers: tuple[str, ...], files: list[Path] | None = None) -> list[Spec]:
@@ -86,10 +93,11 @@ def select_specs(layers: tuple[str, ...], files: list[Path] | None = None) -> li
     return [spec for spec in specs if spec.name in wanted]
 
 
-def _implementation(given: str | Any) -> Implementation:
+def _implementation(given: str | Any, binding: str, specs: list[Spec]) -> Implementation:
     if isinstance(given, str):
-        return load(given)
+        return load(given, binding=binding, specs=specs)
     if isinstance(given, Implementation):
         return given
     name = getattr(given, "__name__", None) or f"<{type(given).__name__}>"
-    return Implementation(name, given)
+    path = Path(binding) if binding else binding_beside(given)
+    return Implementation(name, given, (), read_binding(path, specs) if path else NO_BINDING)

@@ -15,6 +15,7 @@ from rich.progress import Progress, track
 from rich.table import Table
 from rich.text import Text
 
+from conformance.candidates.binding import binding_json_schema_text
 from conformance.candidates.loading import ImplementationError
 from conformance.candidates.loading import load as load_implementation
 from conformance.checks import CATALOGUE
@@ -392,12 +393,16 @@ def _power(result: SelfTest, gated: bool) -> None:
 
 @app.command()
 def schema(
-    kind: Annotated[str, typer.Argument(help="spec (of spec files) or report (of report.json)")],
+    kind: Annotated[str, typer.Argument(help="spec (files), binding (files), or report (.json)")],
 ) -> None:
     """Print a JSON Schema."""
-    texts = {"spec": spec_json_schema_text, "report": report_json_schema_text}
+    texts = {
+        "spec": spec_json_schema_text,
+        "binding": binding_json_schema_text,
+        "report": report_json_schema_text,
+    }
     if kind not in texts:
-        raise _fail(f"there is no schema {kind!r}: spec or report")
+        raise _fail(f"there is no schema {kind!r}: {', '.join(texts)}")
     typer.echo(texts[kind](), nl=False)
 
 

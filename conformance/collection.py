@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from conformance.candidates.loading import ImplementationError, load, resolve
+from conformance.candidates.loading import ImplementationError, load, read_binding, resolve
 from conformance.oracles.choice import Judge, OracleUnavailable
 from conformance.records.json import from_data, to_data
-from conformance.records.report import Report
+from conformance.records.report import Convention, Report
 from conformance.records.text import describe, headline, nothing_ran
 from conformance.records.verdict import Verdict
 from conformance.runner.accounts import NOT_RUN, make_report
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from conformance.runner.grader import Grader
 
 VERDICT = "conformance_verdict"
-NOTES = "conformance_notes"
+UNDERSTOOD = "conformance_understood"
 
 
 class NotConformant(Exception):
@@ -71,6 +71,7 @@ class Conformance:
         self.selected: dict[str, None] = {}
         self.written: Path | None = None
         self.notes: dict[str, None] = {}
+        self.conventions: dict[tuple[str, str], Convention] = {}
         self.told: set[tuple[str, ...]] = set()
         self.benchmarks: Benchmarks | None = None
         if config.getoption("benchmark_only", False):
@@ -80,6 +81,8 @@ class Conformance:
         try:
             resolve(settings.implementation)
             Judge(settings.oracle, settings.implementation)
+            if settings.binding:
+                read_binding(Path(settings.binding), self._own_specs())
             self.layers = {self._layer(name) for name in settings.layers}
             if self.gaps_file is not None and not (update_gaps and not self.gaps_file.exists()):
                 self.gaps = load_gaps(self.gaps_file)
@@ -144,8 +147,12 @@ class Conformance:
         from conformance.runner.grader import Grader
         from conformance.sessions.in_process import InProcessSession
 
-        session = InProcessSession(load(self.settings.implementation))
-        return Grader(session, self.settings, self.gaps)
+        loaded = load(
+            self.settings.implementation,
+            binding=self.settings.binding,
+            specs=self._own_specs(),
+        )
+        return Grader(InProcessSession(loaded), self.settings, self.gaps)
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtestloop(self, session: pytest.Session) -> None:
@@ -213,19 +220,33 @@ class Conformance:
             self.verdicts.get(planned.id) or planned.verdict("skipped", reason=NOT_RUN)
             for planned in everything.values()
         ]
-        return make_report(self.settings, specs, verdicts, self._notes(specs))
+        notes, conventions = self._understood(specs)
+        return make_report(self.settings, specs, verdicts, notes, conventions)
 
-    def _notes(self, specs: Iterable[Spec]) -> list[str]:
+    def _understood(self, specs: Iterable[Spec]) -> tuple[list[str], list[Convention]]:
         """How the candidate was understood: known here, or in pytest-xdist's workers."""
         if "grader" in self.__dict__:
-            return list(self.grader.session.notes(spec.name for spec in specs))
-        return list(self.notes)
+            session = self.grader.session
+            return list(session.notes(s.name for s in specs)), list(session.conventions())
+        return list(self.notes), list(self.conventions.values())
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_testnodedown(self, node: Any, error: Any) -> None:
         """A worker of pytest-xdist ends: take over its notes."""
         output = getattr(node, "workeroutput", {})
-        self.notes |= dict.fromkeys(output.get(NOTES, []))
+        notes, conventions = output.get(UNDERSTOOD, ([], []))
+        self.notes |= dict.fromkeys(notes)
+        for data in conventions:
+            declared = from_data(Convention, data)
+            self.conventions[declared.layer, declared.id] = declared
+
+    def _own_specs(self) -> list[Spec]:
+        """The user's own spec files among the arguments."""
+        paths = [
+            Path(self.config.invocation_params.dir, argument.partition("::")[0])
+            for argument in self.config.args
+        ]
+        return [load_spec(path) for path in paths if path.is_file() and path.suffix == ".toml"]
 
     def _specs(self) -> list[Spec]:
         """The specs that took part, bundled ones first."""
@@ -233,11 +254,8 @@ class Conformance:
         if not found:
             for spec in bundled_specs():
                 found[spec.path] = spec
-            for argument in self.config.args:
-                path = Path(self.config.invocation_params.dir, argument.partition("::")[0])
-                if path.is_file() and path.suffix == ".toml":
-                    spec = load_spec(path)
-                    found[spec.path] = spec
+            for spec in self._own_specs():
+                found[spec.path] = spec
         return list(found.values())
 
     def _planned_by_workers(self, specs: Iterable[Spec]) -> dict[str, Planned]:
@@ -253,7 +271,8 @@ class Conformance:
         """Account for every check: exit status, JSON report, and the summary as the last lines."""
         if hasattr(self.config, "workerinput") and "grader" in self.__dict__:
             output: dict[str, Any] = getattr(self.config, "workeroutput")  # noqa: B009
-            output[NOTES] = self._notes(self._specs())
+            notes, conventions = self._understood(self._specs())
+            output[UNDERSTOOD] = (notes, [to_data(declared) for declared in conventions])
         accountable = not (
             hasattr(self.config, "workerinput")
             or self.config.option.collectonly

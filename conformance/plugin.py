@@ -36,6 +36,12 @@ _OPTIONS: tuple[tuple[str, str | tuple[str, ...], str, str], ...] = (
         "0",
         "Other random values for every case (default: 0, the seed of the recordings).",
     ),
+    (
+        "binding",
+        "FILE",
+        "",
+        "How the implementation maps to the specs (default: conformance.toml beside it).",
+    ),
     ("report", "DIR", "", "Write report.json into this folder."),
     ("gaps", "FILE", "", "Failures that are expected, each with a reason (TOML)."),
 )
@@ -98,6 +104,7 @@ def settings_of(config: pytest.Config) -> Settings:
         oracle=values["oracle"],
         profile=values["profile"],
         seed=int(values["seed"]),
+        binding=values["binding"],
     )
 
 

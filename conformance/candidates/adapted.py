@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import random
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -196,9 +197,13 @@ class AdaptedDialect:
                 "so they cannot be set before it"
             )
         dtype = np.dtype(trial.dtype)
-        subject.forward(
-            [a.astype(dtype) if a.dtype.kind == "f" else a for a in first.inputs.values()]
-        )
+        inputs = [a.astype(dtype) if a.dtype.kind == "f" else a for a in first.inputs.values()]
+        if trial.modes:
+            with contextlib.suppress(NotImplementedHere):
+                subject.set_mode("eval")  # where running statistics stay as they start
+        subject.forward(inputs)
+        if trial.modes:
+            subject.set_mode("train")
 
     def assemble(
         self, factory: Factory, parts: Mapping[str, Subject], trial: Trial

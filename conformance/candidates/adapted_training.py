@@ -146,6 +146,18 @@ def held_array(holder: Any) -> Any:
     return holder[0]
 
 
+def held_gradient(holder: Any) -> Any:
+    """The gradient in a holder now."""
+    match holder:
+        case Layer():
+            return holder.grads["W"]
+        case ObjectLayer():
+            return holder.w.grad
+        case Parameter():
+            return holder.grad
+    return holder[1]
+
+
 def _put(holder: Any, array: AnyArray, gradient: AnyArray) -> None:
     match holder:
         case Layer():
@@ -173,8 +185,10 @@ class AdaptedOptimizer:
         return self.pairs[name][0]
 
     def gradient(self, name: str) -> AnyArray:
-        """Its gradient."""
-        return self.pairs[name][1]
+        """Its gradient; what the optimizer put in its place counts, None means zeros."""
+        holder = self.holders[list(self.pairs).index(name)]
+        found = held_gradient(holder)
+        return found if isinstance(found, np.ndarray) else np.zeros_like(self.pairs[name][1])
 
     def update(self, gradients: Mapping[str, AnyArray]) -> None:
         """Write the gradients into their arrays, take the step, bring back what was replaced."""
@@ -194,8 +208,9 @@ class AdaptedOptimizer:
         if method is not None and self.form.how == "construction":
             method()
         else:
-            for _, gradient in self.pairs.values():
+            for (array, gradient), holder in zip(self.pairs.values(), self.holders, strict=True):
                 gradient[...] = 0
+                _put(holder, array, gradient)
 
 
 class Options(dict[str, Any]):

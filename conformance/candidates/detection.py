@@ -30,6 +30,7 @@ from conformance.candidates.adapted_training import (
     read_options,
     words_for,
 )
+from conformance.candidates.binding import BoundTensor, Target
 from conformance.candidates.construction import (
     Construction,
     match_arguments,
@@ -55,7 +56,7 @@ from conformance.candidates.functions import (
 from conformance.candidates.names import CLASSES, TENSORS, normalised, rank, spellings
 from conformance.candidates.native import NativeContainer, NativeDialect, NativeSubject
 from conformance.candidates.parameter_object import ParameterObject
-from conformance.candidates.places import Layout, follow, layout_between, plain
+from conformance.candidates.places import Layout, follow, layout_between, parse_layout, plain
 from conformance.candidates.plan import Found, Placed, Plan
 from conformance.candidates.probe import Probe, probe_for
 from conformance.candidates.stored_input import StoredInput
@@ -64,6 +65,8 @@ from conformance.candidates.torch7 import Torch7
 from conformance.candidates.trouble import describe_exception
 from conformance.candidates.variable import Variable
 from conformance.records.trial import Trial
+
+NOTHING_SAID = Target()
 
 # In the order in which they are asked.
 STYLES: tuple[Style, ...] = (
@@ -150,9 +153,9 @@ def attempt(call: Callable[[], Any]) -> tuple[Any, str | None]:
             return None, f"{message}{f' ({where})' if where else ''}"
 
 
-def detect(named: Sequence[Named], probe: Probe) -> Found | None:
+def detect(named: Sequence[Named], probe: Probe, said: Target = NOTHING_SAID) -> Found | None:
     """Choose among candidates of one spec: the first that has everything, else the first."""
-    options = [found for one in named if (found := examine(one, probe)) is not None]
+    options = [found for one in named if (found := examine(one, probe, said)) is not None]
     if not options:
         return None
     chosen = next((found for found in options if not found.missing), options[0])
@@ -163,28 +166,34 @@ def detect(named: Sequence[Named], probe: Probe) -> Found | None:
     return replace(chosen, others=others, notes=notes)
 
 
-def examine(named: Named, probe: Probe) -> Found | None:
+def examine(named: Named, probe: Probe, said: Target = NOTHING_SAID) -> Found | None:
     """How one class would serve a spec; None if it takes no such input."""
     factory, name = named.value, named.name
     if (torch := torch_dialect(factory)) is not None:
         return Found(name, factory, torch)
-    construction = match_arguments(factory, probe, name)
+    construction = match_arguments(
+        factory, probe, name, bound=said.arguments, fixed=said.fixed, always=said.always
+    )
+    probe = probe.with_config(**said.always)
     layer, refusal = attempt(lambda: factory(**construction.keywords(probe.trial)))
-    if refusal is None and named.rank < 0 and fits_native(layer, probe, construction):
+    plainly = said.dialect in (None, "native") and not _shapes_the_plan(said)
+    if refusal is None and plainly and named.rank < 0 and fits_native(layer, probe, construction):
         return Found(name, factory, NativeDialect())
     if refusal is not None:
-        if named.rank < 0 and not construction.missing:
+        if plainly and named.rank < 0 and not construction.missing:
             return Found(name, factory, NativeDialect())  # grading says what it raised
         plan = Plan(construction, missing={"": refusal})
         return Found(name, factory, AdaptedDialect(StoredInput(), plan), plan)
     styles = [style for style in STYLES if style.speaks(layer)]
-    plans = [plan_for(style, factory, construction, probe) for style in styles]
+    if said.dialect not in (None, "native"):
+        styles = [style for style in STYLES if style.name == said.dialect]
+    plans = [plan_for(style, factory, construction, probe, said) for style in styles]
     style, plan = min(
         zip(styles, plans, strict=True), key=lambda pair: len(pair[1].missing)
     )  # the first of equals
     if normalised(name) in _GENERIC and not _takes_the_input(style, plan, factory, probe):
         return None
-    if plan.missing and named.rank < 0:
+    if plan.missing and named.rank < 0 and plainly:
         return Found(name, factory, NativeDialect(), replace(plan, notes=()))
     notes = plan.notes if named.rank < 0 else (f"{name} is graded as {probe.layer}", *plan.notes)
     return Found(name, factory, AdaptedDialect(style, plan), plan, notes=notes)
@@ -289,11 +298,12 @@ def _of_output(pair: Pair, probe: Probe) -> bool:
     return result is not None and not result[0] and result[1]
 
 
-def detect_training(namespace: Any, trial: Trial) -> Found | None:
+def detect_training(
+    named: Sequence[Named], namespace: Any, trial: Trial, said: Target = NOTHING_SAID
+) -> Found | None:
     """An optimizer or scheduler: a class, else (for optimizers) a function."""
-    named = look_up(namespace, trial.layer)
     probe = probe_for(trial)
-    options = [found for one in named if (found := _training(one, probe)) is not None]
+    options = [found for one in named if (found := _training(one, probe, said)) is not None]
     if not options and trial.kind == "optimizer":
         functions = look_up_functions(dict(members(namespace)), trial.layer)
         options = [
@@ -308,12 +318,12 @@ def detect_training(namespace: Any, trial: Trial) -> Found | None:
     return replace(options[0], others=others, notes=notes)
 
 
-def _training(named: Named, probe: Probe) -> Found | None:
+def _training(named: Named, probe: Probe, said: Target) -> Found | None:
     factory, name, exact = named.value, named.name, named.rank < 0
     if (torch := torch_dialect(factory)) is not None:
         return Found(name, factory, torch)
     if probe.kind == "scheduler":
-        construction = match_arguments(factory, probe, name, skip=1)
+        construction = _matched(factory, probe, name, said, 1)
         if exact and all(argument.how == "name" for argument in construction.arguments):
             return Found(name, factory, NativeDialect())
         plan = Plan(construction, missing=_as_missing(construction))
@@ -321,22 +331,34 @@ def _training(named: Named, probe: Probe) -> Found | None:
         return Found(name, factory, AdaptedTraining(plan), plan, notes=notes)
     for form in FORMS:
         skip = {"construction": 1, "lists": 2}.get(form.how, 0)
-        construction = match_arguments(factory, probe, name, skip=skip)
+        construction = _matched(factory, probe, name, said, skip)
         dialect = AdaptedTraining(Plan(construction), form)
         moved, _ = attempt(partial(moves, dialect, factory, probe.trial))
         if not moved:
             continue
         by_name = all(argument.how == "name" for argument in construction.arguments)
-        if exact and form.name == "pairs" and by_name:
+        if exact and form.name == "pairs" and by_name and not said.fixed:
             break
         notes = () if exact else (f"{name} is graded as {probe.layer}",)
         return Found(name, factory, dialect, dialect.plan, notes=notes)
     if exact:
         return Found(name, factory, NativeDialect())
-    construction = match_arguments(factory, probe, name, skip=1)
+    construction = _matched(factory, probe, name, said, 1)
     missing = {"": f"{name} moves no parameter in any form that is known"}
     plan = Plan(construction, missing=missing)
     return Found(name, factory, AdaptedTraining(plan, FORMS[0]), plan)
+
+
+def _matched(factory: Factory, probe: Probe, name: str, said: Target, skip: int) -> Construction:
+    return match_arguments(
+        factory,
+        probe,
+        name,
+        skip=skip,
+        bound=said.arguments,
+        fixed=said.fixed,
+        always=said.always,
+    )
 
 
 def _as_missing(construction: Construction) -> dict[str, str]:
@@ -361,9 +383,8 @@ def _update_function(name: str, function: Callable[..., Any], probe: Probe) -> F
     return Found(name, function, dialect, plan, notes=plan.notes)
 
 
-def detect_container(namespace: Any, trial: Trial) -> Found | None:
+def detect_container(named: Sequence[Named], trial: Trial) -> Found | None:
     """A container: native if it takes its layers as arguments and can be asked for them."""
-    named = look_up(namespace, trial.layer)
     if not named:
         return None
     first, others = named[0], tuple(one.name for one in named[1:])
@@ -391,6 +412,14 @@ class ContainerDialect(AdaptedDialect):
         if native and any(p.kind is p.VAR_POSITIONAL for p in known.values()):
             return NativeDialect().assemble(factory, parts, trial)
         return super().assemble(factory, parts, trial)
+
+
+def _shapes_the_plan(said: Target) -> bool:
+    """Whether a binding says what only a plan can hold."""
+    return bool(
+        said.arguments or said.fixed or said.always or said.parameters
+        or said.channels_last or said.lazy or said.one_hot
+    )  # fmt: skip
 
 
 def torch_dialect(factory: Any) -> Any:
@@ -427,19 +456,21 @@ def fits_native(layer: Any, probe: Probe, construction: Construction) -> bool:
     return all(callable(getattr(layer, method, None)) for method in methods)
 
 
-def plan_for(style: Style, factory: Factory, construction: Construction, probe: Probe) -> Plan:
+def plan_for(
+    style: Style, factory: Factory, construction: Construction, probe: Probe, said: Target
+) -> Plan:
     """Where a style finds what the spec asks for; each call looks at a layer of its own."""
-    plan = Plan(construction)
+    plan = Plan(construction, channels_last=said.channels_last, one_hot=said.one_hot)
     subject, trouble = attempt(lambda: AdaptedDialect(style, plan).build(factory, probe.trial))
     if subject is None:
         return replace(plan, missing={"": trouble or ""})
     layer: Any = subject.layer
-    tensors, missing, notes = locate(style, layer, probe)
+    tensors, missing, notes = locate(style, layer, probe, said)
     lazy = False
-    if missing and probe.inputs:
+    if (missing or said.lazy) and probe.inputs:
         attempt(lambda: subject.forward(probe.inputs))
-        later = locate(style, layer, probe, by_shape=False)  # forward leaves its own arrays
-        if len(later[1]) < len(missing):
+        later = locate(style, layer, probe, said, by_shape=False)  # forward leaves its own arrays
+        if said.lazy or len(later[1]) < len(missing):
             tensors, missing, notes = later
             lazy = True
             notes = [*notes, f"{construction.name} makes its arrays at the first forward"]
@@ -457,7 +488,14 @@ def plan_for(style: Style, factory: Factory, construction: Construction, probe: 
                 f"{construction.name}({argument.theirs}) is taken for {argument.expression}, "
                 "by its position"
             )
-    plan = Plan(construction, tensors, missing, lazy, notes=tuple(notes))
+    plan = replace(
+        plan,
+        construction=construction,
+        tensors=tensors,
+        missing=missing,
+        lazy=lazy,
+        notes=tuple(notes),
+    )
     plan = _padding(style, plan, factory, probe)
     return _targets(style, plan, factory, probe)
 
@@ -467,7 +505,7 @@ def _has_backward(style: Style, layer: Any) -> bool:
 
 
 def locate(
-    style: Style, layer: Any, probe: Probe, by_shape: bool = True
+    style: Style, layer: Any, probe: Probe, said: Target, by_shape: bool = True
 ) -> tuple[dict[str, Placed], dict[str, str], list[str]]:
     """The places of parameters and buffers: by name, then by shape where one array is left."""
     held = list(style.held(layer))
@@ -475,7 +513,17 @@ def locate(
     missing: dict[str, str] = {}
     notes: list[str] = []
     taken: set[str] = set()
+    for tensor, entry in said.tensors.items():
+        if tensor in probe.shapes:
+            found = _as_said(style, layer, tensor, probe.shapes[tensor], entry)
+            if isinstance(found, str):
+                missing[tensor] = found
+            elif found is not None:
+                placed[tensor] = found
+                taken.add(found.path)
     for tensor, shape in probe.shapes.items():
+        if tensor in placed or tensor in missing:
+            continue
         order = spellings(tensor, TENSORS)
         hits = [h for h in held if rank(h.name, order) is not None and h.path not in taken]
         hits.sort(key=lambda h: rank(h.name, order) or 0)
@@ -514,6 +562,38 @@ def locate(
                 f"(it holds {', '.join(h.path for h in held) or 'none'})"
             )
     return placed, missing, notes
+
+
+def _as_said(
+    style: Style, layer: Any, tensor: str, shape: Sequence[int], entry: BoundTensor
+) -> Placed | str | None:
+    """The place that a binding gives; a string says why there is none, None that it gives none."""
+    held = {h.path: h for h in style.held(layer)}
+    path = entry.name
+    if path is None:
+        order = spellings(tensor, TENSORS)
+        path = next((h.path for h in held.values() if rank(h.name, order) is not None), None)
+    if path is None:
+        return None
+    for inner in (path, *(f"{path}.{key}" for key in ("data", "weights", "value"))):
+        array = follow(layer, inner)
+        if isinstance(array, np.ndarray):
+            path = inner
+            break
+    else:
+        return f"{type(layer).__name__} has no array {path} (it holds {', '.join(held) or 'none'})"
+    wanted = parse_layout(entry.layout) if entry.layout else layout_between(array.shape, shape)
+    if wanted is None or wanted.to_spec(array).shape != tuple(shape):
+        axes = f" with the axes {entry.layout!r}" if entry.layout else ""
+        return (
+            f"{type(layer).__name__}.{path} has shape {array.shape}{axes}, "
+            f"but {tensor} should have {tuple(shape)}"
+        )
+    grads = held[path].grads if path in held else ()
+    said = () if entry.gradient is None else (entry.gradient,)
+    last = path.split(".")[0]
+    grads = (*said, *grads, *style.beside(last), *style.beside(tensor))
+    return Placed(path, wanted, grads, "binding")
 
 
 def _layout(layer: Any, held: Held, shape: Sequence[int]) -> Layout | None:

@@ -5,31 +5,52 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from conformance.candidates.binding import NO_BINDING, Binding
 from conformance.candidates.detection import (
+    Named,
     detect,
     detect_container,
     detect_functions,
     detect_training,
     look_up,
+    members,
     torch_dialect,
 )
-from conformance.candidates.dialect import Dialect, Factory
+from conformance.candidates.dialect import (
+    ContractError,
+    Dialect,
+    Factory,
+    NotImplementedHere,
+)
 from conformance.candidates.native import NativeDialect
+from conformance.candidates.places import follow
 from conformance.candidates.plan import Found
 from conformance.candidates.probe import probe_for
-from conformance.records.trial import Trial
+from conformance.records.report import Convention
+from conformance.records.trial import Forward, Trial
+from conformance.spec.problems import suggestion
+
+FLOAT64_ONLY = "float64-only"
 
 
 class Implementation:
     """Layers to grade, by the class names of the specs or what else they are called.
 
     `namespace` is a module, a dictionary, a class (a namespace of one), or any object whose
-    attributes are layer classes. `notes` say what readers of a report must know of how it was read.
+    attributes are layer classes. `notes` say what readers of a report must know of how it was read;
+    `binding` says what cannot be seen.
     """
 
-    def __init__(self, name: str, namespace: Any, notes: tuple[str, ...] = ()) -> None:
+    def __init__(
+        self,
+        name: str,
+        namespace: Any,
+        notes: tuple[str, ...] = (),
+        binding: Binding = NO_BINDING,
+    ) -> None:
         self.name = name
         self.notes = notes
+        self.binding = binding
         if isinstance(namespace, type):
             namespace = {namespace.__name__: namespace}
         self.namespace = namespace
@@ -39,7 +60,21 @@ class Implementation:
         """What serves a trial's layer, or None if nothing does. Looked for once per layer."""
         if trial.layer not in self._found:
             self._found[trial.layer] = self._look(trial)
+        self._refuse_what_is_not_meant(trial)
         return self._found[trial.layer]
+
+    def _refuse_what_is_not_meant(self, trial: Trial) -> None:
+        """Dtypes and ranks that the binding excludes."""
+        said = self.binding.get(trial.layer)
+        if said.float64_only and trial.dtype != "float64":
+            where = self.binding.where(trial.layer, "float64_only")
+            raise NotImplementedHere(f"float64 only, says {where}")
+        first = next((step for step in trial.steps if isinstance(step, Forward)), None)
+        if said.ranks and first is not None:
+            rank = next(iter(first.inputs.values())).ndim
+            if rank not in said.ranks:
+                where = self.binding.where(trial.layer, "ranks")
+                raise NotImplementedHere(f"no input with {rank} axes, says {where}")
 
     def found(self, layer: str) -> Found | None:
         """What was found for a layer that has been asked for."""
@@ -50,20 +85,49 @@ class Implementation:
         found = [found for layer in layers if (found := self._found.get(layer)) is not None]
         return tuple(dict.fromkeys((*self.notes, *(n for one in found for n in one.notes))))
 
+    def conventions(self) -> tuple[Convention, ...]:
+        """What the binding declares as meant."""
+        from conformance.spec.catalogue import find_spec
+
+        declared = []
+        for layer, target in self.binding.targets.items():
+            where = self.binding.where(layer, "conventions")
+            for name in target.conventions:
+                meant = next(m for m in find_spec(layer).misreadings if m.id == name)
+                declared.append(Convention(layer, name, meant.explains, where))
+            if target.float64_only:
+                where = self.binding.where(layer, "float64_only")
+                declared.append(Convention(layer, FLOAT64_ONLY, "float32 is not supported", where))
+        return tuple(declared)
+
     def _look(self, trial: Trial) -> Found | None:
         found: Found | None = None
         if trial.kind in ("layer", "loss"):
-            probe = probe_for(trial)
-            found = detect(look_up(self.namespace, trial.layer), probe)
+            probe, said = probe_for(trial), self.binding.get(trial.layer)
+            found = detect(self._named(trial.layer), probe, said)
             found = found or detect_functions(self.namespace, probe)
         elif trial.kind in ("optimizer", "scheduler"):
-            found = detect_training(self.namespace, trial)
+            found = detect_training(
+                self._named(trial.layer), self.namespace, trial, self.binding.get(trial.layer)
+            )
         elif trial.kind == "container":
-            found = detect_container(self.namespace, trial)
+            found = detect_container(self._named(trial.layer), trial)
         if found is not None:
             return found
         value = self._exact(trial.layer)
         return None if value is None else Found(trial.layer, value, dialect_of(value))
+
+    def _named(self, layer: str) -> list[Named]:
+        """Candidates for a layer: the binding's, else those of its name."""
+        target = self.binding.get(layer).target
+        if target is None:
+            return look_up(self.namespace, layer)
+        start = dict(members(self.namespace))
+        found = follow(start, target)
+        if not callable(found):
+            where = self.binding.where(layer, "target")
+            raise ContractError(f"{where}: {self.name} has no {target}{suggestion(target, start)}")
+        return [Named(target, found, -1)]
 
     def _exact(self, name: str) -> Factory | None:
         """What stands under a name, if it can be called."""

@@ -9,16 +9,24 @@ import importlib
 import importlib.util
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from conformance.candidates.binding import (
+    ATTRIBUTE,
+    FILE_NAME,
+    Binding,
+    BindingError,
+    load_binding,
+)
 from conformance.candidates.implementation import Implementation
 from conformance.candidates.notebook import NotebookError, is_notebook, load_notebook
 from conformance.candidates.trouble import describe_exception
+from conformance.spec.model import Spec
 from conformance.spec.problems import suggestion
 
 GROUP = "conformance.implementations"
@@ -62,8 +70,13 @@ def resolve(text: str, run_all_cells: bool = False) -> Reference:
     return Reference(text, lambda: _import_attribute(module, attribute))
 
 
-def load(text: str, run_all_cells: bool = False) -> Implementation:
-    """Import an implementation; `ImplementationError` says what went wrong and where."""
+def load(
+    text: str, run_all_cells: bool = False, binding: str = "", specs: Iterable[Spec] = ()
+) -> Implementation:
+    """Import an implementation; `ImplementationError` says what went wrong and where.
+
+    Its binding is the file given, else the one beside it.
+    """
     reference = resolve(text, run_all_cells)
     try:
         found = reference.load()
@@ -76,7 +89,41 @@ def load(text: str, run_all_cells: bool = False) -> Implementation:
         raise ImplementationError(
             f"--impl={text}: importing it failed: {message}{place}{hint}"
         ) from error
-    return found if isinstance(found, Implementation) else Implementation(text, found)
+    bare = found if isinstance(found, Implementation) else Implementation(text, found)
+    path = Path(binding) if binding else binding_beside(found)
+    if path is None and is_notebook(text):
+        beside = Path(text).expanduser().parent / FILE_NAME
+        path = beside if beside.is_file() else None
+    if path is not None:
+        bare.binding = read_binding(path, specs)
+    return bare
+
+
+def read_binding(path: Path, specs: Iterable[Spec] = ()) -> Binding:
+    """Read a binding; `ImplementationError` with every mistake in it."""
+    try:
+        return load_binding(path, specs)
+    except BindingError as error:
+        raise ImplementationError(f"the binding cannot be used\n{error}") from None
+
+
+def binding_beside(found: Any) -> Path | None:
+    """Where an implementation's binding is: as its module says, or beside the module's file."""
+    module = found if isinstance(found, ModuleType) else sys.modules.get(_module_of(found))
+    file = getattr(module, "__file__", None)
+    if file is None:
+        return None
+    folder = Path(file).parent
+    named = getattr(module, ATTRIBUTE, None)
+    if isinstance(named, str | Path):
+        return folder / named
+    path = folder / FILE_NAME
+    return path if path.is_file() else None
+
+
+def _module_of(found: Any) -> str:
+    """The module in which an object (a class, a namespace) was defined."""
+    return str(getattr(found, "__module__", None) or type(found).__module__)
 
 
 def _hint(error: BaseException) -> str:

@@ -13,6 +13,7 @@ from typing import Any, cast
 import numpy as np
 import torch
 
+from conformance.candidates.construction import match_arguments
 from conformance.candidates.dialect import (
     AnyArray,
     ContractError,
@@ -24,6 +25,7 @@ from conformance.candidates.dialect import (
 from conformance.candidates.implementation import Implementation
 from conformance.candidates.loading import see_working_directory
 from conformance.candidates.plan import Found
+from conformance.candidates.probe import probe_for
 from conformance.records.trial import Trial
 
 torch.set_num_threads(1)
@@ -202,6 +204,15 @@ class TorchScheduler:
         return float(self.scheduler.get_last_lr()[0])
 
 
+def _arguments(factory: Factory, trial: Trial) -> Mapping[str, Any]:
+    """A constructor's keyword arguments: all of them for PyTorch's own, else those it takes."""
+    if factory.__module__.startswith(("torch.", "conformance.")):
+        return given_arguments(trial)
+    construction = match_arguments(factory, probe_for(trial), factory.__name__)
+    keywords = construction.keywords(trial)
+    return {name: value for name, value in keywords.items() if name not in ("dtype", "rng")}
+
+
 class TorchModuleDialect:
     """Builds modules in the trial's dtype."""
 
@@ -215,7 +226,7 @@ class TorchModuleDialect:
         """Construct the module, then convert it to the dtype."""
         arguments = {
             name: torch.from_numpy(value) if isinstance(value, np.ndarray) else value
-            for name, value in given_arguments(trial).items()
+            for name, value in _arguments(factory, trial).items()
         }
         return TorchSubject(factory(**arguments).to(_DTYPES[trial.dtype]), trial)
 

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import importlib.util
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cached_property
 from importlib.metadata import version
 from typing import Literal
 
 from conformance.candidates.loading import load
+from conformance.oracles.declared import DeclaredOracle
 from conformance.oracles.live import LiveOracle
 from conformance.oracles.oracle import Expectation, Oracle
 from conformance.oracles.recording import RecordedOracle
+from conformance.records.report import Convention
 from conformance.records.trial import Trial
 from conformance.sessions.in_process import InProcessSession
 from conformance.spec.binding import BoundCase
@@ -34,10 +36,12 @@ class Judge:
 
     auto: PyTorch where it is installed, else recordings (named cases at the default seed), else the
     bundled reference. The reference does not judge itself: the independently written naive
-    implementation does.
+    implementation does. Layers with declared conventions are judged by the reference misread so.
     """
 
-    def __init__(self, choice: Choice, implementation: str) -> None:
+    def __init__(
+        self, choice: Choice, implementation: str, conventions: Sequence[Convention] = ()
+    ) -> None:
         if choice == "torch" and not torch_installed():
             raise OracleUnavailable(
                 "--conformance-oracle=torch: PyTorch is not installed here; "
@@ -50,7 +54,12 @@ class Judge:
             "recorded": [RecordedOracle],
             "reference": [],
         }
-        self._makers: list[Callable[[], Oracle]] = [*chains[choice], lambda: self._bundled(bundled)]
+        self.declared = DeclaredOracle(conventions)
+        self._makers: list[Callable[[], Oracle]] = [
+            lambda: self.declared,
+            *chains[choice],
+            lambda: self._bundled(bundled),
+        ]
 
     @cached_property
     def _oracles(self) -> list[Oracle]:

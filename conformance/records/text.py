@@ -106,6 +106,8 @@ def last_line(report: Report) -> str:
         )
         if count
     ]
+    if s.skipped and s.ran:
+        parts.append(f"coverage {percent(s.coverage)}")
     return (
         f"conformance: {report.implementation} {percent(s.score)} ({', '.join(parts)}) "
         f"oracle={report.oracle}"
@@ -138,4 +140,12 @@ def summary_text(report: Report) -> str:
     for verdict in report.verdicts:
         if verdict.status in ("failed", "errored"):
             lines += ["", describe(verdict)]
-    return "\n".join([*lines, "", *report.notes, last_line(report)])
+    return "\n".join([*lines, "", *report.notes, *declared(report), last_line(report)])
+
+
+def declared(report: Report) -> list[str]:
+    """The conventions that a binding declares, a line each: nothing is hidden."""
+    return [
+        f"declared for {c.layer}: {c.id}{f' ({c.where})' if c.where else ''}: {c.explains}"
+        for c in report.conventions
+    ]

@@ -12,7 +12,7 @@ from rich.text import Text
 
 from conformance.checks.check import GROUPS
 from conformance.records.report import LayerSummary, Report
-from conformance.records.text import last_line, percent
+from conformance.records.text import declared, last_line, percent
 from conformance.records.verdict import Verdict
 
 
@@ -38,7 +38,7 @@ def render(report: Report, width: int = 100, color: bool = False) -> str:
             console.print(f"{name:<18} {remark}", soft_wrap=True)
         if remarks:
             console.print()
-    for note in report.notes:
+    for note in [*report.notes, *declared(report)]:
         console.print(note, soft_wrap=True)
     console.print(Text(last_line(report), style="green" if report.ok else "red"), soft_wrap=True)
     return "\n".join(line.rstrip() for line in stream.getvalue().splitlines()) + "\n"

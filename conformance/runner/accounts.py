@@ -8,6 +8,7 @@ from importlib.metadata import PackageNotFoundError, version
 
 from conformance.oracles.choice import torch_installed
 from conformance.records.report import (
+    Convention,
     Environment,
     Report,
     summarise,
@@ -25,6 +26,7 @@ def make_report(
     specs: Iterable[Spec],
     verdicts: Sequence[Verdict],
     notes: Sequence[str] = (),
+    conventions: Sequence[Convention] = (),
 ) -> Report:
     """The report of a run, with one row per spec that has verdicts."""
     rows = []
@@ -40,6 +42,7 @@ def make_report(
         layers=tuple(rows),
         verdicts=tuple(verdicts),
         notes=tuple(notes),
+        conventions=tuple(conventions),
     )
 
 

@@ -41,6 +41,7 @@ class Grader:
         self.settings = settings
         self.gaps = gaps
         self._verdicts: dict[str, Verdict] = {}
+        self._running: dict[str, bool] = {}
         self._memory = Memory()
         self._case_in_memory: tuple[str, str, str | None] | None = None
         self._diagnostician = Diagnostician()
@@ -48,7 +49,8 @@ class Grader:
     @cached_property
     def oracle(self) -> Judge:
         """The oracles, loaded when the first expectation is needed."""
-        return Judge(self.settings.oracle, self.settings.implementation)
+        settings = self.settings
+        return Judge(settings.oracle, settings.implementation, self.session.conventions())
 
     def verdict(self, planned: Planned) -> Verdict:
         """The verdict of one check; a failure that is a known gap is `xfailed`."""
@@ -93,9 +95,24 @@ class Grader:
         oracle = ", ".join(sorted(sources))
         if not findings:
             return self._verdict(planned, "passed", bindings=bindings, oracle=oracle)
+        if reason := self._declared(planned, bound):
+            return self._verdict(planned, "skipped", reason=reason, bindings=bindings)
         if planned.check.name == "grad_{tensor}" and not planned.generated:
             findings = (self._with_own_derivative(planned, findings[0]), *findings[1:])
         return self._verdict(planned, "failed", findings=findings, bindings=bindings, oracle=oracle)
+
+    def _declared(self, planned: Planned, bound: BoundCase) -> str:
+        """Why a check is not owed: what the binding declares does not pass it, either."""
+        declared = self.oracle.declared
+        if not (names := declared.of(planned.spec.name)):
+            return ""
+        evidence = self._evidence(planned, bound, set(), declared.session, Memory())
+        try:
+            with np.errstate(all="ignore"):
+                passes = not tuple(planned.check.judge(evidence))
+        except (Stopped, NoOracle, OracleError):
+            passes = False
+        return "" if passes else f"not owed under the declared convention {', '.join(names)}"
 
     def _no_oracle(self, spec: Spec) -> str:
         """Why nobody knows what a layer should show, and what would help."""
@@ -139,10 +156,19 @@ class Grader:
         """A script for the checks that one forward and backward show, in the native dialect."""
         if planned.check.name not in ("forward", "grad_{tensor}") or not verdict.findings:
             return ""
+        if self.session.dialect(planned.spec.name) != "native":
+            return ""
         name, finding = self.settings.implementation, verdict.findings[0]
         return script(name, evidence.programs, planned.dtype, finding)
 
-    def _evidence(self, planned: Planned, bound: BoundCase, sources: set[str]) -> Evidence:
+    def _evidence(
+        self,
+        planned: Planned,
+        bound: BoundCase,
+        sources: set[str],
+        session: Session | None = None,
+        memory: Memory | None = None,
+    ) -> Evidence:
         programs = Programs(bound, planned.mode, self.settings.seed)
         case = (planned.spec.path, programs.identity, planned.mode)
         if case != self._case_in_memory:
@@ -153,9 +179,9 @@ class Grader:
             tensor=planned.tensor,
             dtype=planned.dtype,
             programs=programs,
-            candidate=self.session,
+            candidate=session or self.session,
             oracle=self.oracle,
-            memory=self._memory,
+            memory=memory or self._memory,
             sources=sources,
         )
 
@@ -200,9 +226,19 @@ class Grader:
             or (kind == "TypeError" and typed)
         ):
             return False
-        mode = planned.mode if planned.mode in first.modes() else first.modes()[0]
-        usual = self.session.run(Programs(first, mode, self.settings.seed).single())
-        return usual.trouble is None or usual.trouble.stage not in ("find", "build", "forward")
+        return self._runs_somewhere(planned.spec)
+
+    def _runs_somewhere(self, spec: Spec) -> bool:
+        """Whether some case of the spec gets as far as an output."""
+        if spec.path not in self._running:
+            cases = (bind(spec, case) for case in spec.cases)
+            trials = (
+                Programs(case, case.modes()[0], self.settings.seed).single() for case in cases
+            )
+            troubles = (self.session.run(trial).trouble for trial in trials)
+            before = ("find", "build", "parameters", "set_mode", "forward")
+            self._running[spec.path] = any(t is None or t.stage not in before for t in troubles)
+        return self._running[spec.path]
 
     def _with_own_derivative(self, planned: Planned, finding: Finding) -> Finding:
         """Say whether the wrong gradient at least is the derivative of the candidate's forward."""

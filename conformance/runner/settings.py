@@ -25,12 +25,13 @@ class Settings:
     oracle: Choice = "auto"
     profile: Profile = "standard"
     seed: int = 0
+    binding: str = ""
 
     def options(self) -> str:
         """The command-line options that differ from the defaults, for rerun commands."""
         default = Settings(self.implementation)
         words = []
-        for name in ("tier", "oracle", "profile", "seed"):
+        for name in ("tier", "oracle", "profile", "seed", "binding"):
             if getattr(self, name) != getattr(default, name):
                 words.append(f"--conformance-{name}={getattr(self, name)}")
         return " ".join(words)

@@ -8,6 +8,7 @@ from threadpoolctl import threadpool_limits
 
 from conformance.candidates.implementation import Implementation
 from conformance.records.observation import Observation
+from conformance.records.report import Convention
 from conformance.records.trial import Trial
 from conformance.sessions.generators import put_back
 from conformance.sessions.layer_run import LayerRun
@@ -36,6 +37,15 @@ class InProcessSession:
     def notes(self, layers: Iterable[str]) -> tuple[str, ...]:
         """What the reader of a report must know of how these layers were understood."""
         return self.implementation.remarks(layers)
+
+    def dialect(self, layer: str) -> str:
+        """The dialect of what was found for a layer; empty if nothing was."""
+        found = self.implementation.found(layer)
+        return "" if found is None else found.dialect.name
+
+    def conventions(self) -> tuple[Convention, ...]:
+        """What the implementation's binding declares as meant."""
+        return self.implementation.conventions()
 
     def run(self, trial: Trial) -> Observation:
         """Build the layer and take the trial's steps, up to the first that fails."""

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import Protocol
 
 from conformance.records.observation import Observation
+from conformance.records.report import Convention
 from conformance.records.trial import Trial
 
 
@@ -19,3 +20,9 @@ class Session(Protocol):
 
     def notes(self, layers: Iterable[str]) -> tuple[str, ...]:
         """What the reader of a report must know of how these layers were understood."""
+
+    def conventions(self) -> tuple[Convention, ...]:
+        """What the implementation's binding declares as meant."""
+
+    def dialect(self, layer: str) -> str:
+        """The dialect of what was found for a layer; empty if nothing was."""

@@ -41,18 +41,18 @@ def parse_spec(text: str, label: str) -> Spec:
     try:
         data = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        raise SpecError([_syntax_problem(text, label, error)]) from None
+        raise SpecError([syntax_problem(text, label, error)]) from None
     positions = Positions(text)
     problems = list(_kind(data))
     try:
         spec = Spec.model_validate(data)
     except ValidationError as error:
-        problems += _explanations(error, data)
+        problems += explanations(error, data, Spec)
     else:
         problems = problems or validate(spec)
     if problems:
         found = [
-            SpecProblem(label, positions.line(place), _dotted(place), message)
+            SpecProblem(label, positions.line(place), dotted(place), message)
             for place, message in problems
         ]
         raise SpecError(sorted(found, key=lambda problem: problem.line))
@@ -60,7 +60,7 @@ def parse_spec(text: str, label: str) -> Spec:
     return spec
 
 
-def _syntax_problem(text: str, label: str, error: tomllib.TOMLDecodeError) -> SpecProblem:
+def syntax_problem(text: str, label: str, error: tomllib.TOMLDecodeError) -> SpecProblem:
     """Take the line out of tomllib's message (it has no attribute for it before Python 3.14)."""
     message, _, place = str(error).partition(" (at ")
     digits = "".join(c for c in place.split(",")[0] if c.isdigit())
@@ -93,8 +93,8 @@ _TYPES = {
 }
 
 
-def _explanations(error: ValidationError, data: Any) -> Iterator[Problem]:
-    """Each mistake once, where it stands in the file.
+def explanations(error: ValidationError, data: Any, model: Any) -> Iterator[Problem]:
+    """Each mistake once, where it stands in the file; `model` is the type that was wanted.
 
     Of a union, pydantic reports what each member objects to. That a member is of another type than
     the value matters only if there is no other complaint about the value or something within.
@@ -105,7 +105,9 @@ def _explanations(error: ValidationError, data: Any) -> Iterator[Problem]:
     for place, found in complaints.items():
         within = any(other[: len(place)] == place for other in complaints if other != place)
         wanted = dict.fromkeys(_TYPES[c["type"]] for c in found if c["type"] in _TYPES)
-        messages = dict.fromkeys(_explain(place, c) for c in found if c["type"] not in _TYPES)
+        messages = dict.fromkeys(
+            _explain(place, c, model) for c in found if c["type"] not in _TYPES
+        )
         for message in messages:
             yield place, message
         if wanted and not messages and not within:
@@ -113,12 +115,12 @@ def _explanations(error: ValidationError, data: Any) -> Iterator[Problem]:
             yield place, f"should be {' or '.join(wanted)}, not {given}"
 
 
-def _explain(place: Place, error: Any) -> str:
+def _explain(place: Place, error: Any, model: Any) -> str:
     """Pydantic's error as a sentence."""
     kind, given = error["type"], error["input"]
     match kind:
         case "extra_forbidden":
-            return f"unknown key{suggestion(str(place[-1]), _keys_at(place[:-1]))}"
+            return f"unknown key{suggestion(str(place[-1]), _keys_at(place[:-1], model))}"
         case "missing":
             return "is missing"
         case "value_error":
@@ -146,9 +148,9 @@ def _in_file(error: Any, data: Any) -> Place:
     return (*place, error["loc"][-1]) if error["type"] == "missing" else tuple(place)
 
 
-def _keys_at(place: Place) -> list[str]:
-    """The keys that the spec language allows at a place."""
-    annotations: list[Any] = [Spec]
+def _keys_at(place: Place, model: Any) -> list[str]:
+    """The keys that are allowed at a place."""
+    annotations: list[Any] = [model]
     for part in place:
         annotations = [inner for annotation in annotations for inner in _inside(annotation, part)]
     return [key for annotation in annotations for key in _fields(annotation)]
@@ -181,7 +183,7 @@ def _fields(annotation: Any) -> dict[str, FieldInfo]:
     return {field.alias or name: field for name, field in annotation.model_fields.items()}
 
 
-def _dotted(place: Place) -> str:
+def dotted(place: Place) -> str:
     """``case[2].config.stride``."""
     text = ""
     for part in place:

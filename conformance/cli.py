@@ -16,6 +16,12 @@ from rich.table import Table
 from rich.text import Text
 
 from conformance.candidates.binding import binding_json_schema_text
+from conformance.candidates.detection import members
+from conformance.candidates.inspection import (
+    inspect_implementation,
+    rows_as_binding,
+    rows_as_json,
+)
 from conformance.candidates.loading import ImplementationError
 from conformance.candidates.loading import load as load_implementation
 from conformance.checks import CATALOGUE
@@ -24,6 +30,7 @@ from conformance.records.report import score
 from conformance.records.text import percent
 from conformance.reports.check_list import checks_markdown
 from conformance.reports.json_report import report_json_schema_text
+from conformance.reports.mapping import mapping_text
 from conformance.runner.grader import Grader
 from conformance.runner.plan import plan
 from conformance.runner.settings import Settings
@@ -389,6 +396,38 @@ def _power(result: SelfTest, gated: bool) -> None:
         f"what caused them; {len(result.alarms)} false alarms on {', '.join(result.correct)}",
         soft_wrap=True,
     )
+
+
+@app.command()
+def inspect(
+    implementation: Annotated[str, typer.Argument(metavar="IMPL", help="As --impl of pytest.")],
+    binding: Annotated[
+        str, typer.Option("--binding", metavar="FILE", help="Default: conformance.toml beside it.")
+    ] = "",
+    write_binding: Annotated[
+        Path | None,
+        typer.Option("--write-binding", metavar="FILE", help="Write what was found as a binding."),
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Show how an implementation is understood: which class serves which spec, and how."""
+    try:
+        loaded = load_implementation(implementation, binding=binding)
+    except ImplementationError as error:
+        raise _fail(str(error)) from None
+    rows = inspect_implementation(loaded, _bundled())
+    if not any(row.target for row in rows):
+        classes = [name for name, value in members(loaded.namespace) if isinstance(value, type)]
+        raise _fail(
+            f"{implementation} has nothing under a name that a spec is known by "
+            f"(its classes: {', '.join(classes) or 'none'}); a binding can say what serves a spec"
+        )
+    if write_binding is not None:
+        if write_binding.exists():
+            raise _fail(f"{write_binding} exists: give another name, or remove it first")
+        write_binding.write_text(rows_as_binding(loaded, rows), encoding="utf-8")
+        _console(stderr=True).print(f"wrote {write_binding}", soft_wrap=True)
+    typer.echo(rows_as_json(rows) if as_json else mapping_text(rows), nl=as_json)
 
 
 @app.command()

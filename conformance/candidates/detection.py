@@ -162,7 +162,9 @@ def detect(named: Sequence[Named], probe: Probe, said: Target = NOTHING_SAID) ->
     others = tuple(found.name for found in options if found is not chosen)
     notes = chosen.notes
     if others:
-        notes = (f"{chosen.name} is graded as {probe.layer}, not {', '.join(others)}", *notes)
+        plain = f"{chosen.name} is graded as {probe.layer}"
+        rest = tuple(note for note in notes if note != plain)
+        notes = (f"{plain}, not {', '.join(others)}", *rest)
     return replace(chosen, others=others, notes=notes)
 
 

@@ -117,8 +117,8 @@ def test_two_numbers_that_differ_look_different():
 
 def test_the_last_line_counts_what_there_is():
     assert last_line(report(PASSED, FAILED, SKIPPED)) == (
-        "conformance: mine 50.0 % (3 planned, 2 ran, 0 blocked, 1 failed, 1 skipped) "
-        "oracle=torch 2.13.0"
+        "conformance: mine 50.0 % (3 planned, 2 ran, 0 blocked, 1 failed, 1 skipped, "
+        "coverage 66.7 %) oracle=torch 2.13.0"
     )
 
 

@@ -157,6 +157,9 @@ class AdaptedSubject:
                 else:
                     replace_at(self.layer, path, np.zeros_like(found))
 
+    def overwritten(self, what: str) -> None:
+        """The layer holds the caller's arrays themselves, or views of them."""
+
 
 def _rows(target: AnyArray, scores: AnyArray) -> AnyArray:
     """One-hot rows for class indices; targets that are rows already stay as they are."""

@@ -224,6 +224,17 @@ class FunctionSubject:
         """The sums start again."""
         self.gradients = {n: np.zeros_like(v) for n, v in self.gradients.items()}
 
+    def overwritten(self, what: str) -> None:
+        """The cache holds the caller's arrays themselves."""
+
+    def __deepcopy__(self, memo: Any) -> FunctionSubject:
+        """What would be copied is the suite's own."""
+        raise NotImplementedHere("functions have no state of their own to copy")
+
+    def __reduce__(self) -> Any:
+        """A function that is defined in a function cannot be pickled, and need not be."""
+        raise NotImplementedHere("functions have no state of their own to copy")
+
 
 def _start(trial: Trial) -> Mapping[str, AnyArray]:
     """What the suite starts with: ones for scales and variances, zeros for the rest."""

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from conformance.candidates.binding import declaration
 from conformance.candidates.implementation import Implementation
 from conformance.checks import CATALOGUE as CHECKS
 from conformance.checks.check import Check
@@ -133,8 +134,9 @@ class Suspects:
             if (spec.name, entry.id) in CATALOGUE and len(matches) < MOST:
                 suspect = self._in_place(evidence, spec, entry.id)
                 if _fit(check, suspect) and found.same(Outcome.of(check.judge, suspect)):
+                    line = declaration(spec.name, entry.id) if entry.convention else ""
                     matches.append(
-                        Diagnosis(entry.id, entry.explains, "misreading", entry.convention)
+                        Diagnosis(entry.id, entry.explains, "misreading", entry.convention, line)
                     )
         return matches
 

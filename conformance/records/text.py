@@ -65,7 +65,8 @@ def diagnosis_line(diagnosis: Diagnosis) -> str:
     line = f"the same as {diagnosis.id}: {diagnosis.explains}"
     if diagnosis.convention:
         line += ". Where this is meant, declare it"
-        line += f": {diagnosis.declare}" if diagnosis.declare else " as a convention"
+        binding = diagnosis.declare.replace("\n", "\n    ")
+        line += f" in a binding:\n    {binding}" if binding else " as a convention"
     return line
 
 

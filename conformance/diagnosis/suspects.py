@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
@@ -120,6 +121,7 @@ class Suspects:
     def __init__(self) -> None:
         self._sessions: dict[tuple[str, str], Session] = {}
         self._memories: dict[tuple[str, str], Memory] = {}
+        self._outcomes: dict[tuple[Any, ...], Outcome] = {}
         self._case: object = None
 
     def matching(self, check: Check, evidence: Evidence, found: Outcome) -> list[Diagnosis]:
@@ -131,14 +133,28 @@ class Suspects:
             self._case, self._memories = evidence.memory, {}
         matches: list[Diagnosis] = []
         for entry in spec.misreadings:
-            if (spec.name, entry.id) in CATALOGUE and len(matches) < MOST:
-                suspect = self._in_place(evidence, spec, entry.id)
-                if _fit(check, suspect) and found.same(Outcome.of(check.judge, suspect)):
-                    line = declaration(spec.name, entry.id) if entry.convention else ""
-                    matches.append(
-                        Diagnosis(entry.id, entry.explains, "misreading", entry.convention, line)
-                    )
+            if (spec.name, entry.id) not in CATALOGUE or len(matches) == MOST:
+                continue
+            if found.same(self._outcome(check, evidence, entry.id)):
+                line = declaration(spec.name, entry.id) if entry.convention else ""
+                matches.append(
+                    Diagnosis(entry.id, entry.explains, "misreading", entry.convention, line)
+                )
         return matches
+
+    def _outcome(self, check: Check, evidence: Evidence, id: str) -> Outcome:
+        """What the check says of a misreading; the same for every candidate, so asked once.
+
+        One that does not pass what the check requires has no outcome that compares.
+        """
+        spec = evidence.bound.spec
+        case = (evidence.programs.identity, evidence.mode, evidence.tensor, evidence.dtype)
+        key = (spec.name, id, check.name, *case)
+        if key not in self._outcomes:
+            suspect = self._in_place(evidence, spec, id)
+            fit = _fit(check, suspect)
+            self._outcomes[key] = Outcome.of(check.judge, suspect) if fit else Outcome()
+        return self._outcomes[key]
 
     def _in_place(self, evidence: Evidence, spec: Spec, id: str) -> Evidence:
         """The same evidence with a misreading as the candidate."""

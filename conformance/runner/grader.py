@@ -36,7 +36,13 @@ class Grader:
     selected, on their order, or on how they were spread over processes.
     """
 
-    def __init__(self, session: Session, settings: Settings, gaps: Gaps | None = None) -> None:
+    def __init__(
+        self,
+        session: Session,
+        settings: Settings,
+        gaps: Gaps | None = None,
+        diagnostician: Diagnostician | None = None,
+    ) -> None:
         self.session = session
         self.settings = settings
         self.gaps = gaps
@@ -44,7 +50,7 @@ class Grader:
         self._running: dict[str, bool] = {}
         self._memory = Memory()
         self._case_in_memory: tuple[str, str, str | None] | None = None
-        self._diagnostician = Diagnostician()
+        self._diagnostician = diagnostician or Diagnostician()
 
     @cached_property
     def oracle(self) -> Judge:

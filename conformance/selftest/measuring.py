@@ -8,9 +8,11 @@ from typing import Any
 
 from conformance.candidates.implementation import Implementation
 from conformance.candidates.loading import load
+from conformance.checks import Check, Evidence
+from conformance.diagnosis.diagnosing import Diagnostician
 from conformance.misreadings import namespace
 from conformance.oracles.choice import Choice
-from conformance.records.verdict import Verdict
+from conformance.records.verdict import Diagnosis, Verdict
 from conformance.runner.grader import Grader
 from conformance.runner.plan import Planned, plan
 from conformance.runner.settings import Settings
@@ -54,6 +56,14 @@ class Alarm:
     verdict: Verdict
 
 
+class Silent(Diagnostician):
+    """Looks for nothing: what is wrong with a mutant is known."""
+
+    def diagnose(self, check: Check, evidence: Evidence) -> tuple[Diagnosis, ...]:
+        """Nothing."""
+        return ()
+
+
 def settings(name: str, oracle: Choice = "recorded") -> Settings:
     """Everything but generated cases: named ones must be enough to kill what is known."""
     return Settings(name, tier="strict", profile="quick", oracle=oracle)
@@ -64,9 +74,11 @@ def graded(
     name: str,
     namespace: Mapping[str, Any],
     wanted: Callable[[Planned], bool] = lambda planned: True,
+    diagnostician: Diagnostician | None = None,
 ) -> list[Verdict]:
     """The verdicts on an implementation made of these classes."""
-    grader = Grader(InProcessSession(Implementation(name, namespace)), settings(name))
+    session = InProcessSession(Implementation(name, namespace))
+    grader = Grader(session, settings(name), diagnostician=diagnostician)
     return [grader.verdict(p) for p in plan(spec, grader.settings) if wanted(p)]
 
 
@@ -75,9 +87,13 @@ def caught_by(verdicts: Iterable[Verdict]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(v.check for v in verdicts if v.status in BAD))
 
 
-def measure(spec: Spec, entry: Misreading) -> Row:
-    """Put one misreading to every check of its spec."""
-    verdicts = graded(spec, entry.id, namespace(spec.name, entry.id))
+def measure(spec: Spec, entry: Misreading, diagnostician: Diagnostician | None = None) -> Row:
+    """Put one misreading to every check of its spec.
+
+    One `diagnostician` for all of them saves running each in the place of every other.
+    """
+    wrong = namespace(spec.name, entry.id)
+    verdicts = graded(spec, entry.id, wrong, diagnostician=diagnostician)
     bad = [verdict for verdict in verdicts if verdict.status in BAD]
     index = spec.misreadings.index(entry)
     return Row(
@@ -104,5 +120,6 @@ def alarms(spec: Spec, implementation: str) -> list[Alarm]:
 def measure_spec(name: str, correct: tuple[str, ...]) -> tuple[list[Row], list[Alarm]]:
     """Everything about one spec; takes names, so that another process can do it."""
     spec = find_spec(name)
-    rows = [measure(spec, entry) for entry in spec.misreadings]
+    diagnostician = Diagnostician()
+    rows = [measure(spec, entry, diagnostician) for entry in spec.misreadings]
     return rows, [alarm for implementation in correct for alarm in alarms(spec, implementation)]

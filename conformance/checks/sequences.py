@@ -299,8 +299,7 @@ def instances(evidence: Evidence) -> Iterator[Finding]:
     got = evidence.step(trial, len(between) + 1)
     yield from same_gradients(evidence, got, backward, note)
     yield from same_buffers(got, backward, note)
-    if evidence.mode == "train" or not evidence.bound.buffers():
-        yield from same_outputs(evidence.step(trial, len(between) + 2), forward, note)
+    yield from same_outputs(evidence.step(trial, len(between) + 2), forward, note)
 
 
 def with_parameters(bound: BoundCase, mode: str | None) -> Iterable[str]:

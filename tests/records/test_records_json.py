@@ -12,6 +12,7 @@ from conformance.records.observation import Observation, StepRecord, Trouble
 from conformance.records.trial import (
     Advance,
     Another,
+    Arrange,
     Backward,
     Draw,
     Forward,
@@ -134,6 +135,7 @@ def test_a_trial_with_every_kind_of_step_survives():
             Another("new"),
             Another("pickle"),
             GoBack(),
+            Arrange("reversed"),
             Overwrite("input_gradients"),
             ReadOnly(),
             Draw(),

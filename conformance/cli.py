@@ -369,6 +369,13 @@ def selftest(
         raise typer.Exit(1)
 
 
+def _mutants(result: SelfTest) -> str:
+    """``723 mistakes of any layer, 723 killed; 300 candidates that do no work, 300 killed``."""
+    words = {"generic": "mistakes of any layer", "trivial": "candidates that do no work"}
+    counts = {kind: result.mutants(kind) for kind in words}
+    return "; ".join(f"{counts[k][0]} {words[k]}, {counts[k][1]} killed" for k in words)
+
+
 def _power(result: SelfTest, gated: bool) -> None:
     """The kill matrix, shortened: a line per misreading, then the counts."""
     console = _console()
@@ -391,7 +398,7 @@ def _power(result: SelfTest, gated: bool) -> None:
     for problem in result.problems(gated):
         console.print(problem, soft_wrap=True)
     console.print(
-        f"{len(result.rows)} misreadings, {result.killed} killed; "
+        f"{len(result.rows)} misreadings, {result.killed} killed; {_mutants(result)}; "
         f"{result.named:.1f} % of {sum(row.failures for row in result.rows)} failures diagnosed as "
         f"what caused them; {len(result.alarms)} false alarms on {', '.join(result.correct)}",
         soft_wrap=True,

@@ -7,7 +7,7 @@ import math
 import numpy as np
 
 from conformance.misreadings.catalogue import misreading
-from conformance.misreadings.parameters import Misshapen, Reread
+from conformance.misreadings.parameters import Misshapen
 from reference_impls import numpy_reference as reference
 from reference_impls.numpy_reference.module import Array
 
@@ -100,22 +100,6 @@ class OuterOfSums(_Pieces):
 
     def _weight_gradient(self, grad_output: Array, x: Array) -> Array:
         return np.outer(grad_output.sum(_leading(x)), x.sum(_leading(x)))
-
-
-@misreading("Linear", "weight-in-by-out")
-class WeightInByOut(Reread, reference.Linear):
-    """The weight has the shape (in_features, out_features)."""
-
-    def _set_parameters(self, **parameters: Array | None) -> None:
-        if (weight := parameters["weight"]) is not None:
-            parameters["weight"] = weight.T.copy()
-        super()._set_parameters(**parameters)
-
-    def _read(self, values: Array) -> Array:
-        return values.T
-
-    def _unread(self, values: Array) -> Array:
-        return values.T
 
 
 @misreading("Linear", "output-squeezed")

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from conformance.candidates.implementation import Implementation
 from conformance.candidates.loading import load
 from conformance.checks import Check, Evidence
 from conformance.diagnosis.diagnosing import Diagnostician
-from conformance.misreadings import namespace
+from conformance.misreadings import Mutant, generic_mutants, namespace, trivial_mutants
 from conformance.oracles.choice import Choice
 from conformance.records.verdict import Diagnosis, Verdict
 from conformance.runner.grader import Grader
 from conformance.runner.plan import Planned, plan
 from conformance.runner.settings import Settings
+from conformance.selftest.lint import lint
 from conformance.sessions.in_process import InProcessSession
 from conformance.spec.catalogue import find_spec
 from conformance.spec.model import Misreading, Spec
@@ -46,6 +47,20 @@ class Row:
     def killed(self) -> bool:
         """Whether every check that is meant to catch it did."""
         return set(self.intended) <= set(self.caught_by)
+
+
+@dataclass(frozen=True)
+class Kill:
+    """A mutant made by a rule, and the first check that caught it (empty: none did).
+
+    `kind` tells mistakes that any layer can make from candidates that do no work.
+    """
+
+    spec: str
+    id: str
+    kind: Literal["generic", "trivial"]
+    check: str
+    by: str
 
 
 @dataclass(frozen=True)
@@ -117,9 +132,43 @@ def alarms(spec: Spec, implementation: str) -> list[Alarm]:
     return [Alarm(implementation, v) for v in verdicts if v.status not in ("passed", "skipped")]
 
 
-def measure_spec(name: str, correct: tuple[str, ...]) -> tuple[list[Row], list[Alarm]]:
-    """Everything about one spec; takes names, so that another process can do it."""
+@dataclass(frozen=True)
+class Survey:
+    """Everything that the self-test finds out about one spec."""
+
+    rows: tuple[Row, ...]
+    kills: tuple[Kill, ...]
+    alarms: tuple[Alarm, ...]
+    lint: tuple[str, ...]
+
+
+def survey(name: str, correct: tuple[str, ...]) -> Survey:
+    """Measure one spec; takes names, so that another process can do it."""
     spec = find_spec(name)
     diagnostician = Diagnostician()
-    rows = [measure(spec, entry, diagnostician) for entry in spec.misreadings]
-    return rows, [alarm for implementation in correct for alarm in alarms(spec, implementation)]
+    return Survey(
+        rows=tuple(measure(spec, entry, diagnostician) for entry in spec.misreadings),
+        kills=tuple(_kills(spec)),
+        alarms=tuple(alarm for each in correct for alarm in alarms(spec, each)),
+        lint=tuple(lint(spec)),
+    )
+
+
+def _kills(spec: Spec) -> Iterator[Kill]:
+    for mutant in generic_mutants(spec):
+        yield kill(mutant, "generic")
+    for mutant in trivial_mutants(spec):
+        yield kill(mutant, "trivial")
+
+
+def kill(mutant: Mutant, kind: Literal["generic", "trivial"]) -> Kill:
+    """Ask the checks that must catch a mutant until one does; an exception counts.
+
+    The author of a layer that raises sees it, too.
+    """
+    session = InProcessSession(Implementation(mutant.id, mutant.namespace()))
+    grader = Grader(session, settings(mutant.id), diagnostician=Silent())
+    for planned in plan(find_spec(mutant.spec), grader.settings):
+        if planned.check.name in mutant.killed_by and grader.verdict(planned).status in BAD:
+            return Kill(mutant.spec, mutant.id, kind, planned.check.name, planned.name)
+    return Kill(mutant.spec, mutant.id, kind, "", "")

@@ -6,18 +6,24 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from conformance.selftest.measuring import Alarm, Row
+from conformance.selftest.measuring import Alarm, Kill, Row
+
+WORDS = {"generic": "a mistake of any layer", "trivial": "a candidate that does no work"}
 
 
 @dataclass(frozen=True)
 class SelfTest:
     """The power of the suite.
 
-    `idle` names checks that no misreading fails, `correct` the implementations that had to pass.
+    `rows` are the misreadings that specs list, `kills` what was made of them by rules: mistakes
+    that any layer can make, and candidates that do no work. `lint` are cases that prove nothing,
+    `idle` checks that nothing fails, `correct` the implementations that had to pass.
     """
 
     rows: tuple[Row, ...]
+    kills: tuple[Kill, ...]
     alarms: tuple[Alarm, ...]
+    lint: tuple[str, ...]
     idle: tuple[str, ...]
     correct: tuple[str, ...]
 
@@ -32,6 +38,11 @@ class SelfTest:
         failures = sum(row.failures for row in self.rows)
         return 100 * sum(row.named for row in self.rows) / failures if failures else 0.0
 
+    def mutants(self, kind: str) -> tuple[int, int]:
+        """How many mutants of a kind there are, and how many of them were killed."""
+        those = [kill for kill in self.kills if kill.kind == kind]
+        return len(those), sum(bool(kill.check) for kill in those)
+
     def problems(self, gated: bool = True) -> Iterator[str]:
         """What must not be: a line for each. Only all specs together can tell idle checks."""
         for row in self.rows:
@@ -42,6 +53,10 @@ class SelfTest:
                     f"{row.spec} {row.id} ({row.where}): {missed} does not catch it; "
                     f"caught by {others}"
                 )
+        for kill in self.kills:
+            if not kill.check:
+                yield f"{kill.spec} {kill.id} ({WORDS[kill.kind]}): nothing catches it"
+        yield from self.lint
         for alarm in self.alarms:
             yield f"false alarm: {alarm.implementation}: {alarm.verdict.id} {alarm.verdict.status}"
         for name in self.idle if gated else ():
@@ -55,11 +70,14 @@ class SelfTest:
         return {
             "misreadings": len(self.rows),
             "killed": self.killed,
+            "generic": dict(zip(("planted", "killed"), self.mutants("generic"), strict=True)),
+            "trivial": dict(zip(("planted", "killed"), self.mutants("trivial"), strict=True)),
             "survivors": [f"{row.spec} {row.id}" for row in self.rows if not row.killed],
             "false_alarms": len(self.alarms),
             "correct": list(self.correct),
             "idle_checks": list(self.idle),
             "diagnosed": round(self.named, 2),
             "problems": list(self.problems()),
+            "lint": list(self.lint),
             "matrix": matrix,
         }

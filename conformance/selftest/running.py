@@ -9,7 +9,7 @@ from concurrent.futures import ProcessPoolExecutor, as_completed
 from conformance.checks import CATALOGUE, ERROR_CONTRACT
 from conformance.oracles.choice import torch_installed
 from conformance.runner.plan import plan
-from conformance.selftest.measuring import Alarm, Row, measure_spec, settings
+from conformance.selftest.measuring import Kill, Row, Survey, settings, survey
 from conformance.selftest.results import SelfTest
 from conformance.spec.model import Spec
 
@@ -26,30 +26,34 @@ def run(
 ) -> SelfTest:
     """Measure every spec; `tell` hears the name of each that is done."""
     correct = correct_implementations()
-    found: dict[str, tuple[list[Row], list[Alarm]]] = {}
+    found: dict[str, Survey] = {}
     # The interpreter is started anew: forking one whose libraries run threads may deadlock.
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(processes, mp_context=context) as pool:
         costly_first = sorted(specs, key=lambda s: -len(s.cases) * (1 + len(s.misreadings)))
-        futures = {pool.submit(measure_spec, s.name, correct): s.name for s in costly_first}
+        futures = {pool.submit(survey, s.name, correct): s.name for s in costly_first}
         for future in as_completed(futures):
             found[futures[future]] = future.result()
             tell(futures[future])
-    rows = [row for spec in specs for row in found[spec.name][0]]
+    surveys = [found[spec.name] for spec in specs]
+    rows = [row for each in surveys for row in each.rows]
+    kills = [kill for each in surveys for kill in each.kills]
     return SelfTest(
         rows=tuple(rows),
-        alarms=tuple(alarm for spec in specs for alarm in found[spec.name][1]),
-        idle=tuple(_idle(specs, rows)),
+        kills=tuple(kills),
+        alarms=tuple(alarm for each in surveys for alarm in each.alarms),
+        lint=tuple(line for each in surveys for line in each.lint),
+        idle=tuple(_idle(specs, rows, kills)),
         correct=correct,
     )
 
 
-def _idle(specs: Iterable[Spec], rows: Sequence[Row]) -> list[str]:
+def _idle(specs: Iterable[Spec], rows: Sequence[Row], kills: Sequence[Kill]) -> list[str]:
     """The checks of the catalogue that were put to misreadings and failed for none."""
     everything = (*CATALOGUE, ERROR_CONTRACT)
     names: dict[str, set[str]] = {check.name: set() for check in everything}
     for spec in specs:
         for planned in plan(spec, settings("")):
             names[planned.check.name].add(planned.name)
-    killers = {name for row in rows for name in row.caught_by}
+    killers = {name for row in rows for name in row.caught_by} | {kill.by for kill in kills}
     return [name for name, members in names.items() if members and not members & killers]

@@ -10,6 +10,7 @@ from __future__ import annotations
 import inspect
 import random
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import Any, cast
 
 import numpy as np
@@ -257,9 +258,14 @@ def _leave_out_unknown(
         del arguments[name]
 
 
-def _parameters_of(factory: Factory) -> dict[str, inspect.Parameter] | None:
+def _parameters_of(factory: Factory) -> Mapping[str, inspect.Parameter] | None:
     """The named parameters of a constructor; None where Python cannot tell."""
     try:
-        return dict(inspect.signature(factory).parameters)
+        # It takes as long as building a layer, and classes are asked again for each trial.
+        look = _remembered_signature if isinstance(factory, type) else inspect.signature
+        return look(factory).parameters
     except (TypeError, ValueError):
         return None
+
+
+_remembered_signature = lru_cache(inspect.signature)

@@ -46,7 +46,7 @@ class TorchSubject:
 
     def seed(self, seed: int) -> None:
         """Seed PyTorch's global generator."""
-        torch.manual_seed(seed)
+        torch.default_generator.manual_seed(seed)  # torch.manual_seed looks for devices first
 
     def _tensor(self, name: str) -> torch.Tensor:
         if name not in self.tensors:

@@ -110,6 +110,16 @@ class Programs:
 
     def inputs(self, which: int = 0) -> Arrays:
         """The first, second, … set of inputs."""
+        if which not in self._inputs:
+            self._inputs[which] = self._drawn_inputs(which)
+        return dict(self._inputs[which])
+
+    @cached_property
+    def _inputs(self) -> dict[int, Arrays]:
+        """Sets of inputs drawn before."""
+        return {}
+
+    def _drawn_inputs(self, which: int) -> Arrays:
         drawn: Arrays = {}
         for name, shape in self.bound.inputs().items():
             tensor, key = self.bound.input(name), f"{self.identity}/{name}/{which}"
@@ -146,12 +156,20 @@ class Programs:
 
     def trial(self, program: str, *steps: Step) -> Trial:
         """A trial of this case: switch to the mode, then take the steps."""
+        first: tuple[Step, ...] = (
+            (SetMode(self.mode),) if self.mode in self.bound.spec.modes else ()
+        )
+        key = "/".join(filter(None, (self.bound.id, self.mode, program)))
+        return replace(self._empty, key=key, steps=(*first, *steps))
+
+    @cached_property
+    def _empty(self) -> Trial:
+        """What all trials of this case have in common."""
         spec = self.bound.spec
-        first: tuple[Step, ...] = (SetMode(self.mode),) if self.mode in spec.modes else ()
         return Trial(
             layer=spec.name,
             kind=spec.kind,
-            key="/".join(filter(None, (self.bound.id, self.mode, program))),
+            key="",
             config=self.config,
             parameters=self.parameters,
             buffers=self.buffers,
@@ -160,7 +178,7 @@ class Programs:
             differentiable=tuple(n for n in spec.inputs if self.bound.input(n).differentiable),
             labels=tuple(n for n in spec.inputs if self.bound.input(n).type != "float"),
             modes=tuple(spec.modes),
-            steps=(*first, *steps),
+            steps=(),
             seed=self.effective_seed,
             lr0=0.0 if spec.scheduler is None else spec.scheduler.lr0,
             at_default=self.bound.at_default(),

@@ -33,6 +33,21 @@ class Forward:
 
 
 @dataclass(frozen=True, eq=False)
+class Vary:
+    """Call forward once for each value of one input or parameter, each time from the same state.
+
+    `values` has one more axis than the tensor, in front. Parameters, buffers and random state are
+    put back before every call. The record holds the outputs of all calls along a new first axis,
+    and nothing else.
+    """
+
+    inputs: Mapping[str, Array]
+    tensor: str
+    values: Array
+    do: Literal["vary"] = "vary"
+
+
+@dataclass(frozen=True, eq=False)
 class Backward:
     """Call backward with this gradient of the output."""
 
@@ -169,6 +184,7 @@ class Draw:
 
 Step = Annotated[
     Forward
+    | Vary
     | Backward
     | SetMode
     | ZeroGrad
@@ -259,6 +275,9 @@ class Trial:
                 case Forward(inputs=inputs):
                     labels = {name: inputs[name] for name in self.labels if name in inputs}
                     steps.append(Forward({**mapped(inputs), **labels}))
+                case Vary(inputs=inputs, tensor=tensor, values=values):
+                    labels = {name: inputs[name] for name in self.labels if name in inputs}
+                    steps.append(Vary({**mapped(inputs), **labels}, tensor, changed(values)))
                 case Backward(cotangent=cotangent):
                     steps.append(Backward(changed(cotangent)))
                 case Restore(parameters=parameters):

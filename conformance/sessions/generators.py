@@ -8,6 +8,10 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 
 import numpy as np
+from numpy.random.mtrand import get_bit_generator, set_bit_generator
+
+# Takes the place of NumPy's own meanwhile: that is quicker than to copy its state.
+_SPARE = np.random.MT19937(0)
 
 
 @contextmanager
@@ -15,7 +19,9 @@ def put_back() -> Iterator[None]:
     """The generators are afterwards as they were before."""
     with ExitStack() as stack:
         stack.callback(random.setstate, random.getstate())
-        stack.callback(np.random.set_state, np.random.get_state())
+        stack.callback(set_bit_generator, get_bit_generator())
+        set_bit_generator(_SPARE)
+        np.random.seed(0)
         if torch := sys.modules.get("torch"):
             stack.callback(torch.set_rng_state, torch.get_rng_state())
         yield
@@ -26,7 +32,7 @@ def reseed(seed: int) -> None:
     random.seed(seed)
     np.random.seed(seed)
     if torch := sys.modules.get("torch"):
-        torch.manual_seed(seed)
+        torch.default_generator.manual_seed(seed)  # torch.manual_seed looks for devices first
 
 
 def draw_from_each() -> dict[str, float]:

@@ -33,6 +33,7 @@ from conformance.records.trial import (
     SetMode,
     Step,
     Trial,
+    Vary,
     ZeroGrad,
 )
 from conformance.sessions.assembly import build
@@ -103,6 +104,9 @@ class LayerRun(Run):
             case Forward(inputs=inputs):
                 self.stage = "forward"
                 return self._forward(subject, inputs)
+            case Vary():
+                self.stage = "forward"
+                return self._vary(subject, step)
             case Backward(cotangent=cotangent):
                 self.stage = "backward"
                 return self._backward(subject, cotangent)
@@ -156,6 +160,34 @@ class LayerRun(Run):
             mutated=_changed(before, self._watched(subject)),
             rewritten=rewritten,
         )
+
+    def _vary(self, subject: Subject, step: Vary) -> StepRecord:
+        """Seeding takes longer than many a call, so it is done where it makes a difference."""
+        reseed(self.trial.seed)
+        fresh = draw_from_each()
+        reseed(self.trial.seed)
+        found = self._calls(subject, step)
+        if draw_from_each() != fresh:  # some call has drawn
+            found = self._calls(subject, step, seeding=True)
+        return StepRecord(outputs={name: np.stack([o[name] for o in found]) for name in found[0]})
+
+    def _calls(self, subject: Subject, step: Vary, seeding: bool = False) -> list[Arrays]:
+        """The outputs of forward for each value."""
+        state = {**self.trial.parameters, **self.trial.buffers}
+        state = {name: self.cast(value) for name, value in state.items()}
+        inputs = {name: self.cast(value) for name, value in step.inputs.items()}
+        varied = state if step.tensor in state else inputs
+        found: list[Arrays] = []
+        for value in step.values:
+            varied[step.tensor] = self.cast(value)
+            for name, array in state.items():
+                subject.set(name, array)
+            if seeding:
+                subject.seed(self.trial.seed)
+            self.given = {name: array.copy() for name, array in inputs.items()}
+            returned = subject.forward(list(self.given.values()))
+            found.append(_copied(self._live(returned, self.trial.outputs, "the {} of forward")))
+        return found
 
     def _backward(self, subject: Subject, cotangent: AnyArray) -> StepRecord:
         grad_output = self._handed_over({"grad_output": self.hand_over(cotangent)})

@@ -1,0 +1,154 @@
+"""The finite differences of the suite beside torch.autograd.gradcheck: the same coverage, faster.
+
+pytest benchmarks/test_gradcheck.py -s
+
+Both look at every coordinate of every input and parameter, in float64, on one thread: gradcheck in
+its slow mode on PyTorch's layer, the suite on the reference implementation, as in a run (a session,
+trials, verdicts), forward and backward included. Gradcheck checks a whole Jacobian, the suite its
+product with a random cotangent; both see any wrong element of a gradient.
+"""
+
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import torch
+from torch import nn
+
+from conformance.candidates.loading import load
+from conformance.checks.differences import finite_differences
+from conformance.checks.evidence import Evidence, Memory
+from conformance.generation.programs import Programs
+from conformance.sessions.in_process import InProcessSession
+from conformance.spec.binding import bind
+from conformance.spec.catalogue import find_spec
+from conformance.spec.model import GENERATED, Case
+
+FASTER = 10
+
+# A case of the suite, PyTorch's layer and the shape of its input.
+LAYERS = {
+    "Linear": ({"dims": {"N": [8], "F": 32, "G": 16}}, lambda: nn.Linear(32, 16), (8, 32)),
+    "Conv2d": (
+        {
+            "config": {"kernel_size": 3},
+            "dims": {"N": [2], "Cin": 3, "Cout": 8, "H": 16, "W": 16},
+        },
+        lambda: nn.Conv2d(3, 8, 3),
+        (2, 3, 16, 16),
+    ),
+    "BatchNorm2d": (
+        {"dims": {"N": 4, "C": 8, "H": 8, "W": 8}},
+        lambda: nn.BatchNorm2d(8),
+        (4, 8, 8, 8),
+    ),
+    "MaxPool2d": (
+        {"config": {"kernel_size": 2}, "dims": {"N": [2], "C": 3, "H": 16, "W": 16}},
+        lambda: nn.MaxPool2d(2),
+        (2, 3, 16, 16),
+    ),
+}
+
+
+def our_check(layer):
+    """A function that checks all gradients of the reference's layer by finite differences."""
+    case, _, shape = LAYERS[layer]
+    spec = find_spec(layer)
+    bound = bind(spec, Case(id=GENERATED, **case))
+    mode = "train" if "train" in spec.modes else None
+    session = InProcessSession(load("reference"))
+    assert next(iter(bound.inputs().values())) == shape
+
+    def check():
+        programs, memory = Programs(bound, mode), Memory()
+        for tensor in bound.gradients():
+            evidence = Evidence(bound, mode, tensor, "float64", programs, session, None, memory)
+            assert not list(finite_differences(evidence))
+
+    return check
+
+
+def gradcheck(layer):
+    """A function that does the same by gradcheck."""
+    _, build, shape = LAYERS[layer]
+    torch.manual_seed(0)
+    module = build().double().train()
+    x = torch.randn(shape, dtype=torch.float64, requires_grad=True)
+
+    def check():
+        # Gradcheck perturbs the tensors it is given in place, also the parameters.
+        assert torch.autograd.gradcheck(
+            lambda x, *parameters: module(x), (x, *module.parameters()), fast_mode=False
+        )
+
+    return check
+
+
+WAYS = {"ours": our_check, "gradcheck": gradcheck}
+
+
+def seconds(check):
+    """Of the processor, on one thread: what else the machine does makes no difference."""
+    start = time.process_time()
+    check()
+    return time.process_time() - start
+
+
+@pytest.mark.benchmark(timer=time.process_time)
+@pytest.mark.parametrize("layer", LAYERS)
+def test_the_suite_is_ten_times_as_fast_as_gradcheck(layer, benchmark):
+    torch.set_num_threads(1)
+    ours, theirs = our_check(layer), gradcheck(layer)
+    seconds(ours), seconds(theirs)  # what happens once
+    pairs = [(min(seconds(ours) for _ in range(5)), seconds(theirs)) for _ in range(3)]
+    fast, slow = map(min, zip(*pairs, strict=True))
+    print(f"\n{layer}: gradcheck {1e3 * slow:.0f} ms, ours {1e3 * fast:.1f} ms: {slow / fast:.0f}×")
+    benchmark.extra_info.update(gradcheck=slow, ratio=slow / fast)
+    benchmark.pedantic(ours, rounds=5)
+    assert slow > FASTER * fast
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+@pytest.mark.parametrize("layer", LAYERS)
+def test_the_suite_needs_no_more_memory_than_gradcheck(layer):
+    ours, theirs = (growth(way, layer) for way in WAYS)
+    print(f"\n{layer}: gradcheck {theirs / 1024:.1f} MiB, ours {ours / 1024:.1f} MiB at the peak")
+    assert ours <= theirs
+
+
+def growth(way, layer):
+    """KiB by which the memory of a new process grows at the peak."""
+    # Every larger array is mapped on its own, so that what is freed is given back and does not
+    # hide what comes after it.
+    malloc = {"MALLOC_MMAP_THRESHOLD_": "16384", "MALLOC_MMAP_MAX_": "1000000"}
+    command = [sys.executable, __file__, way, layer]
+    root = str(Path(__file__).parents[1])
+    done = subprocess.run(
+        command,
+        capture_output=True,
+        text=True,
+        check=True,
+        env={**os.environ, **malloc, "PYTHONPATH": root},
+    )
+    return int(done.stdout)
+
+
+def resident(field):
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith(field))
+
+
+if __name__ == "__main__":
+    way, layer = sys.argv[1:]
+    torch.set_num_threads(1)
+    other = "MaxPool2d" if layer == "Linear" else "Linear"
+    WAYS[way](other)()  # what is imported and allocated once
+    check = WAYS[way](layer)
+    # The operating system sees the arrays of NumPy and of PyTorch alike.
+    Path("/proc/self/clear_refs").write_text("5")  # the peak starts anew
+    before = resident("VmRSS")
+    check()
+    print(resident("VmHWM") - before)

@@ -14,7 +14,7 @@ from conformance.checks.evidence import Evidence
 from conformance.checks.relations import declared
 from conformance.numerics.comparison import compare
 from conformance.numerics.tolerance import UNIT_ROUNDOFF
-from conformance.records.trial import Forward
+from conformance.records.trial import Backward, Forward, SetMode, Trial
 from conformance.records.verdict import Finding
 from conformance.spec.binding import BoundCase
 
@@ -65,31 +65,44 @@ def dropout_values(evidence: Evidence) -> Iterator[Finding]:
     dtypes=("float64", "float32"),
 )
 def dropout_mask(evidence: Evidence) -> Iterator[Finding]:
-    """Backward drops and scales exactly what its forward did.
+    """Backward drops and scales exactly what its forward did, the last one of several.
 
     The mask is read off the output. Where the input is zero it cannot be seen there, but some
     elements must have been kept: none at all would have a probability below 1e-9.
     """
-    trial = evidence.programs.single()
-    x = evidence.programs.inputs()["input"]
-    got = evidence.step(trial, 1).input_gradients["input"]
-    output = evidence.step(trial, 0).outputs["output"]
-    cotangent = evidence.programs.cotangent
-    kept = np.where(x != 0, output != 0, got != 0)
-    wanted = np.where(kept, _scaled(evidence, cotangent), 0.0)
-    allowed = 4 * UNIT_ROUNDOFF[evidence.dtype] * np.abs(wanted)
-    note = "wanted: the cotangent under the mask that forward used"
-    if finding := compare("grad_input", got, wanted, allowed, (note,)):
-        yield finding
-        return
-    hidden, p = x == 0, float(evidence.bound.bindings["p"])
-    if p ** int(hidden.sum()) < FALSE_ALARM and not got[hidden].any():
-        yield Finding(
-            "grad_input",
-            "wrong",
-            f"grad_input is zero at all {hidden.sum()} places where the input is zero, "
-            f"but p is {p:g}: whether an element was dropped cannot be told from its value",
-        )
+    x, cotangent = evidence.programs.inputs()["input"], evidence.programs.cotangent
+    for words, trial in _forwards(evidence):
+        number = len(trial.steps) - evidence.programs.start - 1
+        got = evidence.step(trial, number).input_gradients["input"]
+        output = evidence.step(trial, number - 1).outputs["output"]
+        kept = np.where(x != 0, output != 0, got != 0)
+        wanted = np.where(kept, _scaled(evidence, cotangent), 0.0)
+        allowed = 4 * UNIT_ROUNDOFF[evidence.dtype] * np.abs(wanted)
+        note = f"wanted: the cotangent under the mask that {words}"
+        if finding := compare("grad_input", got, wanted, allowed, (note,)):
+            yield finding
+            return
+        hidden, p = x == 0, float(evidence.bound.bindings["p"])
+        if p ** int(hidden.sum()) < FALSE_ALARM and not got[hidden].any():
+            yield Finding(
+                "grad_input",
+                "wrong",
+                f"grad_input is zero at all {hidden.sum()} places where the input is zero, "
+                f"but p is {p:g}: whether an element was dropped cannot be told from its value",
+            )
+            return
+
+
+def _forwards(evidence: Evidence) -> Iterator[tuple[str, Trial]]:
+    """A forward alone, after another, and after one in eval mode; each with its backward."""
+    programs = evidence.programs
+    once = Forward(programs.inputs()), Backward(programs.cotangent)
+    yield "forward used", programs.single()
+    yield "the last of two forwards used", programs.trial("mask/again", once[0], *once)
+    if "eval" in evidence.bound.modes():
+        evaluation = SetMode("eval"), once[0], SetMode("train")
+        trial = programs.trial("mask/eval", *evaluation, *once)
+        yield "forward used after one in eval mode", trial
 
 
 @check(

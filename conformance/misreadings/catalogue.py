@@ -51,7 +51,7 @@ def mixed(mistake: type, right: type) -> type:
     """The right class with the mistake of a mixin put before it; always the same class."""
 
     def reduce(self: Any) -> Any:  # pickle cannot find by its name a class that was made here
-        return _instance, (mistake, right), vars(self)
+        return _instance, (mistake, right), self.__getstate__()
 
     if (mistake, right) not in _MIXED:
         # What the mixin does to the constructor is its own affair: it takes the same arguments.

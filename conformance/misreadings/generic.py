@@ -145,7 +145,7 @@ class OutputDowncast(Right):
     "everything is computed in float32 and returned as float64: compute in the dtype of the input",
     "forward",
     "dropout_values",
-    applies=rounds,
+    "precision",
 )
 class Float32Inside(Right):
     """Computes in float32."""
@@ -637,15 +637,24 @@ class StartsElsewhere(Right):
 
 # --- arguments ------------------------------------------------------------------------------------
 
-CAUGHT = ("shape", "forward", "{tensor}", "dropout_values", "in_place", "trajectory", "closed_form")
+CAUGHT = (
+    "shape",
+    "backward",
+    "forward",
+    "{tensor}",
+    "dropout_values",
+    "in_place",
+    "trajectory",
+    "closed_form",
+)
 
 
 def _neutral(spec: Spec, name: str) -> bool:
     """Whether the argument only says that there are parameters which change nothing at first."""
-    owned = [
+    rules = [
         p for p in spec.parameters.values() if p.when and name in parse_expression(p.when).names
     ]
-    return bool(owned) and all(parameter.init for parameter in owned)
+    return bool(rules) and all(rule.init for rule in rules)
 
 
 def _without(spec: Spec, name: str, argument: Argument) -> Mutant:

@@ -8,6 +8,7 @@ import numpy as np
 
 from conformance.checks.evidence import Expects
 from conformance.generation.programs import Programs
+from conformance.numerics.comparison import compare
 from conformance.numerics.tolerance import Expected
 from conformance.oracles.choice import Judge
 from conformance.oracles.oracle import OracleError
@@ -96,10 +97,9 @@ def _fakes(programs: Programs, expected: Steps) -> set[Trivial]:
 
 def _allows(expected: Expected, given: np.ndarray) -> bool:
     """Whether a check would let this array pass; one without axes stands for any shape."""
-    if given.ndim and given.shape != expected.value.shape:
-        return False
-    with np.errstate(invalid="ignore"):  # inf - inf: no number allows it
-        return bool((np.abs(given - expected.value) <= expected.allowed("float64")).all())
+    wanted = expected.value
+    shown = given if given.ndim else np.broadcast_to(given, wanted.shape)
+    return compare("", shown, wanted, expected.allowed("float64")) is None
 
 
 def _allows_one_number(expected: Expected) -> bool:

@@ -224,11 +224,13 @@ class Conformance:
         return make_report(self.settings, specs, verdicts, notes, conventions)
 
     def _understood(self, specs: Iterable[Spec]) -> tuple[list[str], list[Convention]]:
-        """How the candidate was understood: known here, or in pytest-xdist's workers."""
+        """How the candidate was understood, here and in pytest-xdist's workers."""
+        notes, conventions = dict(self.notes), dict(self.conventions)
         if "grader" in self.__dict__:
             session = self.grader.session
-            return list(session.notes(s.name for s in specs)), list(session.conventions())
-        return list(self.notes), list(self.conventions.values())
+            notes |= dict.fromkeys(session.notes(spec.name for spec in specs))
+            conventions |= {(c.layer, c.id): c for c in session.conventions()}
+        return list(notes), list(conventions.values())
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_testnodedown(self, node: Any, error: Any) -> None:

@@ -10,6 +10,7 @@ import conformance
 from conformance.candidates.binding import BindingError, binding_json_schema_text, parse_binding
 from conformance.candidates.loading import ImplementationError
 from conformance.misreadings import CATALOGUE, register
+from conformance.records.text import describe
 from reference_impls import numpy_reference as reference
 
 LAYERS = '''
@@ -160,6 +161,17 @@ def test_a_declared_convention_is_in_the_report_and_its_checks_are_not_owed(grad
     assert statuses == {"skipped"}
     undeclared = grade("Linear", BINDING.replace('conventions = ["gradients-overwritten"]', ""))
     assert {v.check for v in undeclared.verdicts if v.status == "failed"} == {"accumulation"}
+
+
+def test_a_failure_by_a_convention_shows_the_lines_that_declare_it(grade):
+    report = grade("Linear", BINDING.replace('conventions = ["gradients-overwritten"]', ""))
+    failure = next(v for v in report.verdicts if v.check == "accumulation" and v.findings)
+    assert failure.severity == "convention"
+    assert (
+        "Where this is meant, declare it in a binding:\n"
+        "    [Linear]\n"
+        '    conventions = ["gradients-overwritten"]'
+    ) in describe(failure)
 
 
 def test_what_is_declared_but_not_done_fails(grade, tmp_path):

@@ -71,6 +71,8 @@ def test_the_grammar_of_a_failure_in_full(first_failure):
           grad_weight[0, 0] = -0.9158612, but should be -3.663445
           15 of 15 elements differ; worst 5.7e+00 at [0, 2] (allowed 8.7e-15)
           gradient of your own forward: inconsistent, so backward is not the derivative of forward
+          diagnosis: the same as weight-gradient-mean: grad_weight is divided by the batch size: \
+backward must sum over the batch, because the loss has already taken its mean
           diagnosis: grad_weight is 0.25 times what it should be: the factor is 1/N
           case: N=(4,) F=3 G=5
           spec: specs/linear/linear.toml:26

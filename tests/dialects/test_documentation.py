@@ -48,3 +48,23 @@ def test_the_example_of_a_binding_is_one():
 def test_every_key_of_a_binding_is_documented():
     text = (DOCS / "bindings.md").read_text(encoding="utf-8")
     assert [key for key in Target.model_fields if f"`{key}`" not in text] == []
+
+
+def test_notes_and_conventions_come_back_from_workers(pytester):
+    pytest.importorskip("xdist")
+    code, _ = EXAMPLES["stored-input"]
+    pytester.makepyfile(lab=code)
+    pytester.path.joinpath("conformance.toml").write_text(
+        '[Linear]\nconventions = ["gradients-overwritten"]\n'
+    )
+    options = ("--conformance-oracle=recorded", "--conformance-profile=quick", "-n2")
+    result = pytester.runpytest_subprocess(
+        "--impl=lab.py", "--conformance-layers=Linear", "--conformance-tier=core", *options
+    )
+    result.stdout.fnmatch_lines(
+        [
+            "Dense is graded as Linear",
+            "declared for Linear: gradients-overwritten (conformance.toml:2): *",
+            "conformance: lab.py 100.0 % *",
+        ]
+    )

@@ -55,13 +55,14 @@ class Outcome:
         """Nothing was wrong."""
         return not self.findings and not self.stopped
 
-    def same(self, other: Outcome) -> bool:
-        """Whether two failures are the same but for rounding."""
-        return (
-            self.stopped == other.stopped
-            and len(self.findings) == len(other.findings)
-            and all(map(_same, self.findings, other.findings))
-        )
+    def explained_by(self, other: Outcome) -> bool:
+        """Whether another failure shows all that this one does, but for rounding.
+
+        It may show more: a misreading overwrites every gradient, the candidate one of them.
+        """
+        if self.stopped or other.stopped:
+            return self.stopped == other.stopped
+        return all(any(_same(mine, theirs) for theirs in other.findings) for mine in self.findings)
 
 
 def _same(one: Finding, other: Finding) -> bool:
@@ -135,7 +136,7 @@ class Suspects:
         for entry in spec.misreadings:
             if (spec.name, entry.id) not in CATALOGUE or len(matches) == MOST:
                 continue
-            if found.same(self._outcome(check, evidence, entry.id)):
+            if found.explained_by(self._outcome(check, evidence, entry.id)):
                 line = declaration(spec.name, entry.id) if entry.convention else ""
                 matches.append(
                     Diagnosis(entry.id, entry.explains, "misreading", entry.convention, line)

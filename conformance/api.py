@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from conformance.candidates.binding import NO_BINDING
 from conformance.candidates.implementation import Implementation
-from conformance.candidates.loading import binding_beside, load, read_binding
+from conformance.candidates.loading import ImplementationError, binding_beside, read_binding
 from conformance.oracles.choice import Choice
 from conformance.records.report import Report
 from conformance.records.verdict import Tier
@@ -16,7 +18,11 @@ from conformance.runner.accounts import make_report
 from conformance.runner.grader import Grader
 from conformance.runner.plan import plan
 from conformance.runner.settings import Profile, Settings
+from conformance.sessions.guard import Guard
 from conformance.sessions.in_process import InProcessSession
+from conformance.sessions.limits import Limits
+from conformance.sessions.opening import open_session
+from conformance.sessions.session import Session
 from conformance.spec.catalogue import bundled_specs, find_spec
 from conformance.spec.catalogue import load as load_spec
 from conformance.spec.model import Spec
@@ -32,6 +38,9 @@ def grade(
     profile: Profile = "standard",
     seed: int = 0,
     binding: str | Path = "",
+    isolate: bool | None = None,
+    timeout: float = Limits.timeout,
+    memory: int = Limits.memory,
 ) -> Report:
     """Grade an implementation; the verdicts are those of ``pytest --impl=…``.
 
@@ -47,13 +56,13 @@ def grade(
     binding
         A TOML file that says how the implementation maps to the specs; default:
         ``conformance.toml`` beside it, if there is one.
-    tier, oracle, profile, seed
-        As the options ``--conformance-tier`` and so on.
+    tier, oracle, profile, seed, isolate, timeout, memory
+        As the options ``--conformance-tier`` and so on. Only what is given by name can be isolated.
 
     Raises
     ------
     ImplementationError
-        The implementation cannot be found or imported, or its binding has mistakes.
+        The implementation cannot be found, imported or isolated, or its binding has mistakes.
     KeyError
         There is no spec for one of `layers`.
     SpecError
@@ -68,15 +77,28 @@ def grade(
     >>> report.ok
     True
     """
-    files = [Path(path) for path in specs] if specs else None
-    own = [load_spec(path) for path in files or ()]
-    loaded = _implementation(implementation, str(binding), own)
-    settings = Settings(loaded.name, tuple(layers or ()), tier, oracle, profile, seed, str(binding))
-    chosen = select_specs(settings.layers, files)
-    grader = Grader(InProcessSession(loaded), settings)
-    verdicts = [grader.verdict(planned) for spec in chosen for planned in plan(spec, settings)]
-    notes = grader.session.notes(spec.name for spec in chosen)
-    return make_report(settings, chosen, verdicts, notes, grader.session.conventions())
+    files = [Path(path) for path in specs or ()]
+    settings = Settings(
+        implementation=_name(implementation),
+        layers=tuple(layers or ()),
+        tier=tier,
+        oracle=oracle,
+        profile=profile,
+        seed=seed,
+        binding=str(binding),
+        isolate=isolate,
+        timeout=timeout,
+        memory=memory,
+    )
+    guard = Guard()
+    with closing(_session(implementation, settings, files)) as session:
+        settings = replace(settings, implementation=session.name)
+        chosen = select_specs(settings.layers, files or None)
+        grader = Grader(session, settings)
+        verdicts = [grader.verdict(planned) for spec in chosen for planned in plan(spec, settings)]
+        notes = session.notes(spec.name for spec in chosen)
+        conventions = session.conventions()
+    return make_report(settings, chosen, verdicts, notes, conventions, guard.replaced())
 
 
 def select_specs(layers: tuple[str, ...], files: list[Path] | None = None) -> list[Spec]:
@@ -93,11 +115,25 @@ def select_specs(layers: tuple[str, ...], files: list[Path] | None = None) -> li
     return [spec for spec in specs if spec.name in wanted]
 
 
-def _implementation(given: str | Any, binding: str, specs: list[Spec]) -> Implementation:
+def _name(given: str | Any) -> str:
     if isinstance(given, str):
-        return load(given, binding=binding, specs=specs)
-    if isinstance(given, Implementation):
         return given
-    name = getattr(given, "__name__", None) or f"<{type(given).__name__}>"
+    if isinstance(given, Implementation):
+        return given.name
+    return getattr(given, "__name__", None) or f"<{type(given).__name__}>"
+
+
+def _session(given: str | Any, settings: Settings, files: list[Path]) -> Session:
+    binding = settings.binding
+    if isinstance(given, str):
+        return open_session(given, settings.isolate, settings.limits, binding, files)
+    if settings.isolate:
+        raise ImplementationError(
+            f"isolate=True: {settings.implementation} is an object of this process; "
+            "give the name of a module or file instead"
+        )
+    if isinstance(given, Implementation):
+        return InProcessSession(given)
     path = Path(binding) if binding else binding_beside(given)
-    return Implementation(name, given, (), read_binding(path, specs) if path else NO_BINDING)
+    said = read_binding(path, [load_spec(file) for file in files]) if path else NO_BINDING
+    return InProcessSession(Implementation(settings.implementation, given, (), said))

@@ -23,7 +23,6 @@ from conformance.candidates.inspection import (
     rows_as_json,
 )
 from conformance.candidates.loading import ImplementationError
-from conformance.candidates.loading import load as load_implementation
 from conformance.checks import CATALOGUE
 from conformance.oracles.oracle import OracleError
 from conformance.records.report import score
@@ -35,7 +34,7 @@ from conformance.runner.grader import Grader
 from conformance.runner.plan import plan
 from conformance.runner.settings import Settings
 from conformance.selftest.results import SelfTest
-from conformance.sessions.in_process import InProcessSession
+from conformance.sessions.opening import open_session
 from conformance.spec.catalogue import bundled_specs, find_spec, load
 from conformance.spec.json_schema import spec_json_schema_text
 from conformance.spec.model import Argument, Case, LayerEntry, Misreading, Parameter, Spec
@@ -95,14 +94,16 @@ def list_specs(
 def _results(implementation: str, specs: list[Spec]) -> dict[str, str]:
     """The score on each spec; a dash where the implementation does not have it."""
     try:
-        grader = Grader(InProcessSession(load_implementation(implementation)), _EVERYTHING)
+        session = open_session(implementation)
     except ImplementationError as error:
         raise _fail(str(error)) from None
+    grader = Grader(session, _EVERYTHING)
     found, console = {}, _console(stderr=True)
     title = f"grading {implementation}"
     for spec in track(specs, title, console=console, disable=not console.is_terminal):
         verdicts = [grader.verdict(planned) for planned in plan(spec, _EVERYTHING)]
         found[spec.name] = percent(score(verdicts))
+    session.close()
     return found
 
 

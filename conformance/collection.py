@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from conformance.candidates.loading import ImplementationError, load, read_binding, resolve
+from conformance.candidates.loading import ImplementationError, read_binding, resolve
 from conformance.oracles.choice import Judge, OracleUnavailable
 from conformance.records.json import from_data, to_data
 from conformance.records.report import Convention, Report
@@ -35,9 +35,11 @@ from conformance.spec.problems import SpecError
 if TYPE_CHECKING:
     from conformance.benchmarks.running import Benchmarks
     from conformance.runner.grader import Grader
+    from conformance.sessions.guard import Guard
 
 VERDICT = "conformance_verdict"
 UNDERSTOOD = "conformance_understood"
+REPLACED = "conformance_replaced"
 
 
 class NotConformant(Exception):
@@ -73,6 +75,8 @@ class Conformance:
         self.notes: dict[str, None] = {}
         self.conventions: dict[tuple[str, str], Convention] = {}
         self.told: set[tuple[str, ...]] = set()
+        self.guard: Guard | None = None
+        self.replaced: set[str] = set()
         self.benchmarks: Benchmarks | None = None
         if config.getoption("benchmark_only", False):
             from conformance.benchmarks.running import Benchmarks
@@ -145,14 +149,21 @@ class Conformance:
     def grader(self) -> Grader:
         """The grader over the loaded implementation."""
         from conformance.runner.grader import Grader
-        from conformance.sessions.in_process import InProcessSession
+        from conformance.sessions.guard import Guard
+        from conformance.sessions.opening import open_session
 
-        loaded = load(
-            self.settings.implementation,
-            binding=self.settings.binding,
-            specs=self._own_specs(),
+        settings = self.settings
+        self.guard = Guard()
+        session = open_session(
+            settings.implementation,
+            settings.isolate,
+            settings.limits,
+            settings.binding,
+            self._own_files(),
         )
-        return Grader(InProcessSession(loaded), self.settings, self.gaps)
+        # Whatever happens, Ctrl-C included: what the implementation has started ends with pytest.
+        self.config.add_cleanup(session.close)
+        return Grader(session, settings, self.gaps)
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtestloop(self, session: pytest.Session) -> None:
@@ -221,7 +232,9 @@ class Conformance:
             for planned in everything.values()
         ]
         notes, conventions = self._understood(specs)
-        return make_report(self.settings, specs, verdicts, notes, conventions)
+        return make_report(
+            self.settings, specs, verdicts, notes, conventions, sorted(self.replaced)
+        )
 
     def _understood(self, specs: Iterable[Spec]) -> tuple[list[str], list[Convention]]:
         """How the candidate was understood, here and in pytest-xdist's workers."""
@@ -234,21 +247,26 @@ class Conformance:
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_testnodedown(self, node: Any, error: Any) -> None:
-        """A worker of pytest-xdist ends: take over its notes."""
+        """A worker of pytest-xdist ends: take over its notes, and what it found replaced."""
         output = getattr(node, "workeroutput", {})
+        self.replaced.update(output.get(REPLACED, ()))
         notes, conventions = output.get(UNDERSTOOD, ([], []))
         self.notes |= dict.fromkeys(notes)
         for data in conventions:
             declared = from_data(Convention, data)
             self.conventions[declared.layer, declared.id] = declared
 
-    def _own_specs(self) -> list[Spec]:
+    def _own_files(self) -> list[Path]:
         """The user's own spec files among the arguments."""
         paths = [
             Path(self.config.invocation_params.dir, argument.partition("::")[0])
             for argument in self.config.args
         ]
-        return [load_spec(path) for path in paths if path.is_file() and path.suffix == ".toml"]
+        return [path for path in paths if path.is_file() and path.suffix == ".toml"]
+
+    def _own_specs(self) -> list[Spec]:
+        """The user's own specs among the arguments."""
+        return [load_spec(path) for path in self._own_files()]
 
     def _specs(self) -> list[Spec]:
         """The specs that took part, bundled ones first."""
@@ -268,13 +286,21 @@ class Conformance:
             if planned.id in self.selected
         }
 
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_testnodedown(self, node: Any, error: Any) -> None:
+        """What a worker of pytest-xdist found replaced."""
+        self.replaced.update(getattr(node, "workeroutput", {}).get(REPLACED, ()))
+
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> Any:
         """Account for every check: exit status, JSON report, and the summary as the last lines."""
+        if self.guard is not None:
+            self.replaced.update(self.guard.replaced())
         if hasattr(self.config, "workerinput") and "grader" in self.__dict__:
             output: dict[str, Any] = getattr(self.config, "workeroutput")  # noqa: B009
             notes, conventions = self._understood(self._specs())
             output[UNDERSTOOD] = (notes, [to_data(declared) for declared in conventions])
+            output[REPLACED] = sorted(self.replaced)
         accountable = not (
             hasattr(self.config, "workerinput")
             or self.config.option.collectonly
@@ -306,7 +332,7 @@ class Conformance:
             v.status == "blocked" and not v.reason.endswith(KNOWN_GAP) for v in self.report.verdicts
         )
         nothing = not self.report.timings if self.benchmarks is not None else summary.ran == 0
-        if green and (nothing or unexplained or self.stale):
+        if green and (nothing or unexplained or self.stale or self.replaced):
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
         if self.report_folder:
             from conformance.reports.json_report import write_json

@@ -6,6 +6,7 @@ nothing heavier than pytest. With ``--impl`` it registers `conformance.collectio
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -42,6 +43,19 @@ _OPTIONS: tuple[tuple[str, str | tuple[str, ...], str, str], ...] = (
         "",
         "How the implementation maps to the specs (default: conformance.toml beside it).",
     ),
+    (
+        "timeout",
+        "SECONDS",
+        "10",
+        "How long one call of an isolated implementation (a constructor, forward, a training step) "
+        "may take (default: 10).",
+    ),
+    (
+        "memory",
+        "MIB",
+        "4096",
+        "How much memory an isolated implementation may use, in MiB (default: 4096).",
+    ),
     ("report", "DIR", "", "Write report.json into this folder."),
     ("gaps", "FILE", "", "Failures that are expected, each with a reason (TOML)."),
 )
@@ -68,6 +82,22 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         action="store_true",
         help="Rewrite the gaps file: drop what passes, add what fails.",
     )
+    group.addoption(
+        "--conformance-isolate",
+        action="store_true",
+        default=None,
+        help="Run the implementation in a process of its own (default for files).",
+    )
+    group.addoption(
+        "--no-conformance-isolate",
+        dest="conformance_isolate",
+        action="store_false",
+        help="Run the implementation in pytest's own process (default for what is installed); "
+        "--pdb and breakpoint() need it.",
+    )
+    parser.addini(
+        "conformance_isolate", "Default for --conformance-isolate: true or false.", default=""
+    )
 
 
 def implementation_of(config: pytest.Config) -> str:
@@ -80,6 +110,28 @@ def option(config: pytest.Config, name: str) -> str:
     """The value of ``--conformance-<name>``, from the command line or the ini file."""
     given = config.getoption(f"--conformance-{name}")
     return str(given if given is not None else config.getini(f"conformance_{name}"))
+
+
+def _isolate(config: pytest.Config) -> bool | None:
+    """Whether to isolate; None if nobody has said so."""
+    given: bool | None = config.getoption("conformance_isolate")
+    if given is not None:
+        return given
+    text = str(config.getini("conformance_isolate")).lower()
+    if text not in ("", "true", "false"):
+        raise pytest.UsageError(f"conformance_isolate={text}: choose from true, false")
+    return {"true": True, "false": False}.get(text)
+
+
+def _positive(name: str, text: str) -> float:
+    """The value of an option that is a number above 0."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0.0
+    if not 0 < value < float("inf"):
+        raise pytest.UsageError(f"--conformance-{name}={text}: must be a number above 0")
+    return value
 
 
 def settings_of(config: pytest.Config) -> Settings:
@@ -105,6 +157,9 @@ def settings_of(config: pytest.Config) -> Settings:
         profile=values["profile"],
         seed=int(values["seed"]),
         binding=values["binding"],
+        isolate=_isolate(config),
+        timeout=_positive("timeout", values["timeout"]),
+        memory=math.ceil(_positive("memory", values["memory"])),
     )
 
 

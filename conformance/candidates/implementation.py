@@ -80,6 +80,10 @@ class Implementation:
         """What was found for a layer that has been asked for."""
         return self._found.get(layer)
 
+    def everything_found(self) -> dict[str, Found]:
+        """What was found so far, by layer."""
+        return {layer: found for layer, found in self._found.items() if found is not None}
+
     def remarks(self, layers: Iterable[str]) -> tuple[str, ...]:
         """What the reader of a report must know of how these layers were understood."""
         found = [found for layer in layers if (found := self._found.get(layer)) is not None]

@@ -25,18 +25,18 @@ def describe_exception(error: BaseException) -> tuple[str, str | None]:
     message = f"{type(error).__name__}: {text[0]}" if text else type(error).__name__
     if isinstance(error, SyntaxError) and error.filename:
         return f"{type(error).__name__}: {error.msg}", f"{_short(error.filename)}:{error.lineno}"
-    frames = [
-        frame
-        for frame in traceback.extract_tb(error.__traceback__)
-        if not _is_ours(frame.filename)
-        and not frame.filename.startswith("<frozen")
-        and frame.filename != copy.__file__
-        and not any(f"{os.sep}{part}{os.sep}" in frame.filename for part in _IMPORT_MACHINERY)
-    ]
-    if not frames:
-        return message, None
-    last = frames[-1]
-    return message, f"{_short(last.filename)}:{last.lineno} in {last.name}"
+    frames = reversed(traceback.extract_tb(error.__traceback__))
+    places = (place(frame.filename, frame.lineno or 0, frame.name) for frame in frames)
+    return message, next(filter(None, places), None)
+
+
+def place(filename: str, line: int, name: str) -> str | None:
+    """``layers.py:12 in forward``; None for code that is ours or of the import machinery."""
+    if _is_ours(filename) or filename.startswith("<frozen") or filename == copy.__file__:
+        return None
+    if any(f"{os.sep}{part}{os.sep}" in filename for part in _IMPORT_MACHINERY):
+        return None
+    return f"{_short(filename)}:{line} in {name}"
 
 
 def warned_place() -> str | None:

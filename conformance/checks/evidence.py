@@ -55,7 +55,10 @@ class Memory:
 
 @dataclass(frozen=True)
 class Evidence:
-    """One case in one mode, for one tensor, in one dtype."""
+    """One case in one mode, for one tensor, in one dtype.
+
+    `sources` collects the oracles that were asked, `printed` what the candidate printed meanwhile.
+    """
 
     bound: BoundCase
     mode: str | None
@@ -66,6 +69,7 @@ class Evidence:
     oracle: Expects
     memory: Memory
     sources: set[str] = field(default_factory=set)
+    printed: dict[str, None] = field(default_factory=dict)
 
     def observe(self, trial: Trial) -> Observation:
         """What the candidate shows."""
@@ -73,7 +77,10 @@ class Evidence:
         if key not in self.memory.observations:
             narrowed = replace(trial, dtype=cast(Dtype, self.dtype))
             self.memory.observations[key] = self.candidate.run(narrowed)
-        return self.memory.observations[key]
+        observation = self.memory.observations[key]
+        if observation.printed:
+            self.printed[observation.printed] = None
+        return observation
 
     def step(self, trial: Trial, number: int) -> StepRecord:
         """The record of a step after the switch of mode; `Stopped` if it was not reached."""

@@ -28,10 +28,12 @@ class Trouble:
 
     `kind` tells an exception of the candidate (``raised``) from an answer that is not one
     (``contract``: forward returned None, there is no attribute ``weight``), from a layer or an
-    optional argument that the implementation does not have (``missing``).
+    optional argument that the implementation does not have (``missing``). Where candidates run in a
+    process of their own, that process can also end or become unusable (``crashed``), or not come to
+    an end in time (``timeout``).
     """
 
-    kind: Literal["raised", "contract", "missing"]
+    kind: Literal["raised", "contract", "missing", "crashed", "timeout"]
     stage: Stage
     message: str
     where: str | None = None
@@ -74,9 +76,12 @@ class StepRecord:
 class Observation:
     """The state after construction, a record for each step taken, and what stopped it, if anything.
 
-    `initial` are parameters and buffers as the constructor left them.
+    `initial` are parameters and buffers as the constructor left them. `printed` is what the
+    candidate wrote to standard output and error, cut where it is long; empty where nobody captures
+    it (in process).
     """
 
     initial: Mapping[str, Array] = field(default_factory=dict)
     steps: tuple[StepRecord, ...] = ()
     trouble: Trouble | None = None
+    printed: str = ""

@@ -79,7 +79,9 @@ class Report:
 
     `notes` say what the reader must know of how the implementation was understood (which of two
     classes was taken, a notebook cell that failed); `conventions` what was declared; `timings` what
-    a benchmark measured, `untimed` what it left out.
+    a benchmark measured, `untimed` what it left out. `tampered` names functions of NumPy, pytest or
+    this package that were replaced while the implementation ran in the same process: then no verdict
+    can be trusted, and the report is not ok.
     """
 
     implementation: str
@@ -92,6 +94,7 @@ class Report:
     conventions: tuple[Convention, ...] = ()
     timings: tuple[Timing, ...] = ()
     untimed: tuple[Untimed, ...] = ()
+    tampered: tuple[str, ...] = ()
     schema_version: str = SCHEMA_VERSION
 
     def __str__(self) -> str:
@@ -101,9 +104,10 @@ class Report:
 
     @property
     def ok(self) -> bool:
-        """Whether something ran and everything that was owed passed."""
+        """Whether something ran and everything that was owed passed, and it can be trusted."""
         summary = self.summary
-        return summary.ran > 0 and not (summary.failed or summary.errored or summary.blocked)
+        bad = summary.failed or summary.errored or summary.blocked or self.tampered
+        return summary.ran > 0 and not bad
 
 
 def score(verdicts: Iterable[Verdict]) -> float | None:

@@ -5,7 +5,7 @@ What, got, wanted, how far, why, where in the spec, how to rerun.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 from conformance.records.report import Report
 from conformance.records.verdict import Diagnosis, Finding, Verdict
@@ -112,6 +112,15 @@ def last_line(report: Report) -> str:
     return (
         f"conformance: {report.implementation} {percent(s.score)} ({', '.join(parts)}) "
         f"oracle={report.oracle}"
+    )
+
+
+def tampering(replaced: Sequence[str]) -> str:
+    """What it means that an implementation has replaced functions."""
+    shown = ", ".join(replaced[:5]) + (f" and {len(replaced) - 5} more" if replaced[5:] else "")
+    return (
+        f"while the implementation was graded, {shown} was replaced: no verdict of this run can be "
+        "trusted.\n  Leave the functions of others alone, or grade with --conformance-isolate."
     )
 
 

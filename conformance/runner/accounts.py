@@ -14,6 +14,7 @@ from conformance.records.report import (
     summarise,
     summarise_layer,
 )
+from conformance.records.text import tampering
 from conformance.records.verdict import Verdict
 from conformance.runner.settings import Settings
 from conformance.spec.model import Spec
@@ -27,8 +28,11 @@ def make_report(
     verdicts: Sequence[Verdict],
     notes: Sequence[str] = (),
     conventions: Sequence[Convention] = (),
+    tampered: Sequence[str] = (),
 ) -> Report:
     """The report of a run, with one row per spec that has verdicts."""
+    if tampered:
+        notes = (*notes, tampering(tampered))
     rows = []
     for spec in specs:
         members = [v for v in verdicts if v.id.startswith(spec.path + "::")]
@@ -43,6 +47,7 @@ def make_report(
         verdicts=tuple(verdicts),
         notes=tuple(notes),
         conventions=tuple(conventions),
+        tampered=tuple(tampered),
     )
 
 

@@ -84,9 +84,15 @@ class Grader:
         return self._diagnosed(planned, self._judge_case(planned, bound), bound)
 
     def _judge_case(self, planned: Planned, bound: BoundCase) -> Verdict:
-        """Judge one concrete case."""
-        sources: set[str] = set()
-        evidence = self._evidence(planned, bound, sources)
+        """Judge one concrete case; what the candidate printed belongs to what is not a pass."""
+        evidence = self._evidence(planned, bound)
+        verdict = self._conclude(planned, bound, evidence)
+        if verdict.status in ("failed", "errored"):
+            return replace(verdict, printed="".join(evidence.printed))
+        return verdict
+
+    def _conclude(self, planned: Planned, bound: BoundCase, evidence: Evidence) -> Verdict:
+        """From the findings of a check to its verdict."""
         bindings = bound.describe()
         try:
             with np.errstate(all="ignore"):  # what a candidate gives need not be finite
@@ -98,7 +104,7 @@ class Grader:
             return self._verdict(planned, "skipped", reason=reason, bindings=bindings)
         except OracleError as error:
             return self._verdict(planned, "errored", reason=f"oracle: {error}", bindings=bindings)
-        oracle = ", ".join(sorted(sources))
+        oracle = ", ".join(sorted(evidence.sources))
         if not findings:
             return self._verdict(planned, "passed", bindings=bindings, oracle=oracle)
         if reason := self._declared(planned, bound):
@@ -112,7 +118,7 @@ class Grader:
         declared = self.oracle.declared
         if not (names := declared.of(planned.spec.name)):
             return ""
-        evidence = self._evidence(planned, bound, set(), declared.session, Memory())
+        evidence = self._evidence(planned, bound, declared.session, Memory())
         try:
             with np.errstate(all="ignore"):
                 passes = not tuple(planned.check.judge(evidence))
@@ -149,7 +155,7 @@ class Grader:
         """A failure with what it looks like; a known convention has the severity of one."""
         if verdict.status not in ("failed", "errored"):
             return verdict
-        evidence = self._evidence(planned, bound, set())
+        evidence = self._evidence(planned, bound)
         diagnoses = self._diagnostician.diagnose(planned.check, evidence)
         verdict = replace(verdict, script=self._script(planned, evidence, verdict))
         if not any(diagnosis.convention for diagnosis in diagnoses):
@@ -171,7 +177,6 @@ class Grader:
         self,
         planned: Planned,
         bound: BoundCase,
-        sources: set[str],
         session: Session | None = None,
         memory: Memory | None = None,
     ) -> Evidence:
@@ -188,7 +193,6 @@ class Grader:
             candidate=session or self.session,
             oracle=self.oracle,
             memory=memory or self._memory,
-            sources=sources,
         )
 
     def _stopped(self, planned: Planned, trouble: Trouble, bound: BoundCase) -> Verdict:
@@ -202,14 +206,16 @@ class Grader:
             settings = format_bindings({n: bound.config[n] for n in _unlike_first(bound)})
             reason = f"{planned.spec.name}() cannot express {settings}: {trouble}"
             return self._verdict(planned, "skipped", reason=reason, bindings=bindings)
-        if trouble.kind == "raised":
+        if trouble.kind != "contract":
             calls = {
-                "build": "the constructor raised",
-                "copy": "copying the layer raised",
-                "set_mode": "train() or eval() raised",
+                "build": "the constructor",
+                "copy": "copying the layer",
+                "set_mode": "train() or eval()",
             }
-            stage = calls.get(trouble.stage, f"{trouble.stage} raised")
-            return self._verdict(planned, "errored", reason=f"{stage} {trouble}", bindings=bindings)
+            call = calls.get(trouble.stage, trouble.stage)
+            verb = "raised " if trouble.kind == "raised" else ""
+            reason = f"{call} {verb}{trouble}"
+            return self._verdict(planned, "errored", reason=reason, bindings=bindings)
         finding = Finding(trouble.tensor or "", "contract", str(trouble))
         return self._verdict(planned, "failed", findings=(finding,), bindings=bindings)
 

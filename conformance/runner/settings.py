@@ -7,6 +7,7 @@ from typing import Literal, get_args
 
 from conformance.oracles.choice import Choice
 from conformance.records.verdict import Tier
+from conformance.sessions.limits import Limits
 
 Profile = Literal["quick", "standard", "thorough"]
 PROFILES: tuple[Profile, ...] = get_args(Profile)
@@ -17,7 +18,10 @@ EXAMPLES: dict[Profile, int] = {"quick": 0, "standard": 5, "thorough": 200}
 
 @dataclass(frozen=True)
 class Settings:
-    """What to grade, and how."""
+    """What to grade, and how.
+
+    `isolate` is None where it depends on what is graded: files are, what is installed is not.
+    """
 
     implementation: str
     layers: tuple[str, ...] = ()
@@ -26,12 +30,24 @@ class Settings:
     profile: Profile = "standard"
     seed: int = 0
     binding: str = ""
+    isolate: bool | None = None
+    timeout: float = Limits.timeout
+    memory: int = Limits.memory
+
+    @property
+    def limits(self) -> Limits:
+        """What the implementation may use where it is isolated."""
+        return Limits(timeout=self.timeout, memory=self.memory)
 
     def options(self) -> str:
         """The command-line options that differ from the defaults, for rerun commands."""
         default = Settings(self.implementation)
         words = []
-        for name in ("tier", "oracle", "profile", "seed", "binding"):
-            if getattr(self, name) != getattr(default, name):
-                words.append(f"--conformance-{name}={getattr(self, name)}")
+        for name in ("tier", "oracle", "profile", "seed", "binding", "timeout", "memory"):
+            value = getattr(self, name)
+            if value != getattr(default, name):
+                shown = f"{value:g}" if isinstance(value, float) else value
+                words.append(f"--conformance-{name}={shown}")
+        if self.isolate is not None:
+            words.append(f"--{'' if self.isolate else 'no-'}conformance-isolate")
         return " ".join(words)

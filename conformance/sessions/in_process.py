@@ -12,7 +12,7 @@ from conformance.records.report import Convention
 from conformance.records.trial import Trial
 from conformance.sessions.generators import put_back
 from conformance.sessions.layer_run import LayerRun
-from conformance.sessions.run import Run
+from conformance.sessions.run import Run, Watch
 from conformance.sessions.training_runs import NetRun, OptimizerRun, SchedulerRun
 
 _RUNS: dict[str, type[Run]] = {
@@ -26,11 +26,22 @@ _RUNS: dict[str, type[Run]] = {
 
 
 class InProcessSession:
-    """A session over an implementation that is imported here."""
+    """A session over an implementation that is imported here.
 
-    def __init__(self, implementation: Implementation) -> None:
+    `watch` is told what is going on; `foreign_interrupts` says that no KeyboardInterrupt can come
+    from the user (see `Run`).
+    """
+
+    def __init__(
+        self,
+        implementation: Implementation,
+        watch: Watch | None = None,
+        foreign_interrupts: bool = False,
+    ) -> None:
         self.implementation = implementation
         self.name = implementation.name
+        self._watch = watch
+        self._foreign_interrupts = foreign_interrupts
         # Small trials are several times slower with more than one BLAS thread.
         self._threads = threadpool_limits(1)
 
@@ -50,4 +61,8 @@ class InProcessSession:
     def run(self, trial: Trial) -> Observation:
         """Build the layer and take the trial's steps, up to the first that fails."""
         with put_back():
-            return _RUNS[trial.kind](self.implementation, trial).observe()
+            run = _RUNS[trial.kind](self.implementation, trial, self._watch)
+            return run.observe(self._foreign_interrupts)
+
+    def close(self) -> None:
+        """Nothing to give back."""

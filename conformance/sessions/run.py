@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 
@@ -17,35 +19,79 @@ from conformance.candidates.plan import Found
 from conformance.candidates.trouble import describe_exception
 from conformance.records.observation import Observation, Stage, StepRecord, Trouble
 from conformance.records.trial import Trial
+from conformance.sessions.global_state import GlobalState
 from conformance.sessions.listening import listening
+
+# Is told each stage as it begins, and how many steps have been taken.
+Watch = Callable[[Stage, int], None]
+
+# So many steps are looked at one by one for changes of global state, all others together: looking
+# costs more than a step of finite differences.
+WATCHED = 3
 
 
 class Run(ABC):
     """Finds and builds the subject, takes the steps, and turns what stops it into a record."""
 
-    def __init__(self, implementation: Implementation, trial: Trial) -> None:
+    def __init__(
+        self, implementation: Implementation, trial: Trial, watch: Watch | None = None
+    ) -> None:
         self.implementation = implementation
         self.trial = trial
         self.dtype = dtype_of(trial)
-        self.stage: Stage = "find"
         self.initial: dict[str, AnyArray] = {}
         self.records: list[StepRecord] = []
         self.heard: list[str] = []
+        self._watch = watch
+        self._stage: Stage = "find"
 
-    def observe(self) -> Observation:
-        """Take the steps, up to the first that fails."""
-        trouble = None
-        try:
-            with listening() as self.heard:
-                self.take_steps()
-        except NotImplementedHere as error:
-            trouble = Trouble("missing", self.stage, str(error))
-        except ContractError as error:
-            trouble = Trouble("contract", self.stage, str(error), tensor=error.tensor)
-        except (Exception, SystemExit) as error:
-            message, where = describe_exception(error)
-            trouble = Trouble("raised", self.stage, message, where)
+    @property
+    def stage(self) -> Stage:
+        """What is going on."""
+        return self._stage
+
+    @stage.setter
+    def stage(self, stage: Stage) -> None:
+        """Say what comes next; first put right what went on before left changed."""
+        if len(self.records) <= WATCHED:
+            self._put_right()
+        self._stage = stage
+        if self._watch is not None:
+            self._watch(stage, len(self.records))
+
+    def observe(self, foreign_interrupts: bool = False) -> Observation:
+        """Take the steps, up to the first that fails.
+
+        A KeyboardInterrupt is the user's, unless the caller knows that none can come from there.
+        """
+        with listening() as self.heard:
+            self._globals = GlobalState()
+            self.stage = "find"
+            trouble = self._trouble(foreign_interrupts)
+            self._put_right()
         return Observation(self.initial, tuple(self.records), trouble)
+
+    def _trouble(self, foreign_interrupts: bool) -> Trouble | None:
+        """What stopped the steps, if anything."""
+        try:
+            self.take_steps()
+        except NotImplementedHere as error:
+            return Trouble("missing", self.stage, str(error))
+        except ContractError as error:
+            return Trouble("contract", self.stage, str(error), tensor=error.tensor)
+        except BaseException as error:  # also SystemExit, and the outcomes that pytest.skip raises
+            if isinstance(error, KeyboardInterrupt) and not foreign_interrupts:
+                raise
+            message, where = describe_exception(error)
+            return Trouble("raised", self.stage, message, where)
+        return None
+
+    def _put_right(self) -> None:
+        """Restore global state; what a step changed is in its record, like all that it changed."""
+        changed = self._globals.restore()
+        if changed and self.records:
+            last = self.records[-1]
+            self.records[-1] = replace(last, mutated=(*last.mutated, *changed))
 
     @abstractmethod
     def take_steps(self) -> None:

@@ -26,3 +26,6 @@ class Session(Protocol):
 
     def dialect(self, layer: str) -> str:
         """The dialect of what was found for a layer; empty if nothing was."""
+
+    def close(self) -> None:
+        """Give back what the session holds; it runs nothing afterwards."""

@@ -1,0 +1,43 @@
+"""Where to run a candidate: here, or in a process of its own."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from typing import Any
+
+from conformance.candidates.loading import ImplementationError, load
+from conformance.sessions.in_process import InProcessSession
+from conformance.sessions.limits import Limits
+from conformance.sessions.session import Session
+
+# Processes with limits, groups and inherited pipes: what the worker is made of.
+AVAILABLE = os.name == "posix"
+
+
+def isolated_by_default(text: str) -> bool:
+    """Files are isolated: nobody may have run them before. What is installed is not."""
+    return AVAILABLE and text.endswith((".py", ".ipynb"))
+
+
+def open_session(
+    text: str,
+    isolate: bool | None = None,
+    limits: Limits | None = None,
+    options: Mapping[str, Any] | None = None,
+) -> Session:
+    """A session over what ``--impl`` names; `ImplementationError` if it cannot be loaded.
+
+    `options` are keyword arguments of `load`.
+    """
+    if isolate and not AVAILABLE:
+        raise ImplementationError(
+            "--conformance-isolate: this platform lacks what it takes (process groups, inherited "
+            "pipes); grade in process with --no-conformance-isolate"
+        )
+    if isolated_by_default(text) if isolate is None else isolate:
+        # It imports modules that only some platforms have.
+        from conformance.sessions.isolated import IsolatedSession
+
+        return IsolatedSession(text, limits, options)
+    return InProcessSession(load(text, **(options or {})))

@@ -6,6 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+# The exit status of a worker that can no longer speak to its parent.
+UNREACHABLE = 121
+
 
 @dataclass(frozen=True)
 class Setup:

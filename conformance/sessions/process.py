@@ -14,6 +14,7 @@ import weakref
 from contextlib import suppress
 from typing import Any, Literal, TypeVar
 
+from conformance.sessions.messages import UNREACHABLE
 from conformance.sessions.trace import Note, TraceReader
 from conformance.sessions.wire import NONCE, Incoming, WireError, pack
 
@@ -186,8 +187,8 @@ class Worker:
         return note if note is not None and note.time >= self._asked else None
 
     def _garbage(self) -> Lost:
-        message = "wrote to the channel of this suite, or a process that it started did"
-        return Lost("crashed", message, self._trace.where(), self._note())
+        """It has written to the pipe itself; by now it may be anywhere else."""
+        return Lost("crashed", "wrote to the channel of this suite, or what it has started did")
 
     def _death(self) -> Lost:
         """Its pipe is closed: it has died, or the candidate has closed it."""
@@ -198,6 +199,8 @@ class Worker:
             message = "closed the channel of this suite"
         else:
             message = describe_status(status)
+            if status == UNREACHABLE:
+                message = "closed the channel of this suite"
         return Lost("crashed", message, self._trace.where(), self._note())
 
 

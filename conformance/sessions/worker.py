@@ -21,7 +21,7 @@ from conformance.records.observation import Observation, Stage, Trouble
 from conformance.records.trial import Trial
 from conformance.sessions.in_process import InProcessSession
 from conformance.sessions.limits import limit_memory, no_core_dumps
-from conformance.sessions.messages import Ready, Setup
+from conformance.sessions.messages import UNREACHABLE, Ready, Setup
 from conformance.sessions.trace import TraceWriter
 from conformance.sessions.wire import NONCE, Incoming, WireError, pack
 
@@ -44,13 +44,16 @@ def main(requests: int, answers: int, trace: int) -> None:
     _tell_where(writer)
     sys.breakpointhook = _no_debugger
     session, ready = _load(setup, writer)
-    streams.put_right()
-    channel.send(ready)
-    while session is not None and (trial := channel.receive(Trial)) is not None:
-        observation = session.run(trial)
-        signal.setitimer(signal.ITIMER_REAL, 0)
+    try:
         streams.put_right()
-        channel.answer(observation)
+        channel.send(ready)
+        while session is not None and (trial := channel.receive(Trial)) is not None:
+            observation = session.run(trial)
+            signal.setitimer(signal.ITIMER_REAL, 0)
+            streams.put_right()
+            channel.answer(observation)
+    except (OSError, WireError):
+        os._exit(UNREACHABLE)
     os._exit(0)  # without waiting for the candidate's threads, or running what it left to be run
 
 

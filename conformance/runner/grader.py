@@ -208,12 +208,10 @@ class Grader:
             return self._verdict(planned, "skipped", reason=reason, bindings=bindings)
         if trouble.kind != "contract":
             calls = {
-            calls = {
                 "find": "the implementation",
                 "build": "the constructor",
                 "copy": "copying the layer",
                 "set_mode": "train() or eval()",
-            }
             }
             call = calls.get(trouble.stage, trouble.stage)
             verb = "raised " if trouble.kind == "raised" else ""

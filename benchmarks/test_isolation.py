@@ -9,7 +9,7 @@ import time
 
 from conformance.sessions.isolated import IsolatedSession
 
-RUNS = 3
+RUNS = 2
 LIMIT = 1.5
 
 

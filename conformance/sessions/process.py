@@ -27,7 +27,7 @@ _BOOT = (
 )
 PRINTED = 2000  # bytes that are kept of what a candidate prints
 _TICK = 0.2  # seconds after which the worker is looked at when it says nothing
-_PATIENCE = 0.5  # seconds for a process to die, or to say where it is
+_PATIENCE = 2.0  # seconds for a process to die, or to say where it is
 
 
 class Lost(Exception):

@@ -43,7 +43,7 @@ def lab(tmp_path, monkeypatch):
 
     def open_(text, **limits):
         (tmp_path / "lab.py").write_text(HEAD + textwrap.dedent(text))
-        session = IsolatedSession("lab.py", Limits(**{"timeout": 0.5, **limits}))
+        session = IsolatedSession("lab.py", Limits(**{"timeout": 1, **limits}))
         opened.append(session)
         return session
 
@@ -80,7 +80,7 @@ def assert_everything_else_runs(session, layer="ReLU"):
     assert session.run(trial(layer)).trouble is not None  # and it goes on as before
 
 
-KILLED = "did not finish within 0.5 s and was killed"
+KILLED = "did not finish within 1 s and was killed"
 
 # What is done in forward -> (kind, message, whether the line is known).
 MISBEHAVIOUR = {
@@ -161,8 +161,8 @@ def test_a_constructor_that_hangs(lab):
 def test_what_always_hangs_is_not_tried_for_ever(lab):
     session = lab(method("time.sleep(60)", "backward(self, dy)"))
     began = time.monotonic()
-    troubles = [session.run(trial()).trouble for _ in range(20)]
-    assert time.monotonic() - began < 15
+    troubles = [session.run(trial()).trouble for _ in range(40)]
+    assert time.monotonic() - began < 30
     assert [t.message for t in troubles[:3]] == 3 * [KILLED]
     assert {t.message for t in troubles[3:]} == {f"was not tried again: 3 times it {KILLED}"}
     assert {(t.kind, t.stage, t.where) for t in troubles} == {
@@ -178,14 +178,14 @@ def test_each_call_has_the_whole_time(lab):
         """
         class Tanh(numpy_reference.Tanh):
             def forward(self, x):
-                time.sleep(0.5)
+                time.sleep(0.8)
                 return super().forward(x)
 
             def backward(self, dy):
-                time.sleep(0.5)
+                time.sleep(0.8)
                 return super().backward(dy)
         """,
-        timeout=0.9,
+        timeout=1.5,
     )
     assert_right(session.run(trial("Tanh")))
 

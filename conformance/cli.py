@@ -23,6 +23,7 @@ from conformance.candidates.inspection import (
     rows_as_json,
 )
 from conformance.candidates.loading import ImplementationError
+from conformance.candidates.loading import load as load_implementation
 from conformance.checks import CATALOGUE
 from conformance.oracles.oracle import OracleError
 from conformance.records.report import score

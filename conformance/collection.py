@@ -286,11 +286,6 @@ class Conformance:
             if planned.id in self.selected
         }
 
-    @pytest.hookimpl(optionalhook=True)
-    def pytest_testnodedown(self, node: Any, error: Any) -> None:
-        """What a worker of pytest-xdist found replaced."""
-        self.replaced.update(getattr(node, "workeroutput", {}).get(REPLACED, ()))
-
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> Any:
         """Account for every check: exit status, JSON report, and the summary as the last lines."""

@@ -80,8 +80,8 @@ class Report:
     `notes` say what the reader must know of how the implementation was understood (which of two
     classes was taken, a notebook cell that failed); `conventions` what was declared; `timings` what
     a benchmark measured, `untimed` what it left out. `tampered` names functions of NumPy, pytest or
-    this package that were replaced while the implementation ran in the same process: then no verdict
-    can be trusted, and the report is not ok.
+    this package that were replaced while the implementation ran in the same process: then no
+    verdict can be trusted, and the report is not ok.
     """
 
     implementation: str

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable
 from dataclasses import replace
-from typing import Any
+from pathlib import Path
 
 from conformance.candidates.loading import ImplementationError
 from conformance.records.observation import Observation, Stage, Trouble
+from conformance.records.report import Convention
 from conformance.records.trial import Trial
 from conformance.sessions.limits import Limits
-from conformance.sessions.messages import Ready, Setup
+from conformance.sessions.messages import Answer, Ready, Setup, Understood
 from conformance.sessions.process import Lost, Worker
 
 # So often a layer may time out, or crash, in one kind of call; then that call is not tried again.
@@ -29,12 +30,17 @@ class IsolatedSession:
     """
 
     def __init__(
-        self, text: str, limits: Limits | None = None, options: Mapping[str, Any] | None = None
+        self,
+        text: str,
+        limits: Limits | None = None,
+        binding: str = "",
+        specs: Iterable[Path] = (),
     ) -> None:
         self._limits = limits or Limits()
         self._setup = Setup(
             text,
-            options or {},
+            binding,
+            tuple(str(path.resolve()) for path in specs),
             self._limits.timeout,
             self._limits.loading,
             self._limits.memory,
@@ -42,9 +48,9 @@ class IsolatedSession:
         self._losses: Counter[tuple[str, str, str]] = Counter()
         self._barred: dict[tuple[str, str], Trouble] = {}
         self._broken: str | None = None
-        ready, self._worker = self._start()
-        self.name = ready.name
-        self.notes = ready.notes
+        self._ready, self._worker = self._start()
+        self._understood: dict[str, Understood] = {}
+        self.name = self._ready.name
 
     def _start(self) -> tuple[Ready, Worker]:
         """A worker with the candidate loaded; `ImplementationError` if that is not possible."""
@@ -63,6 +69,19 @@ class IsolatedSession:
     def close(self) -> None:
         """End the worker, and all that it has started."""
         self._worker.stop()
+
+    def notes(self, layers: Iterable[str]) -> tuple[str, ...]:
+        """What the reader of a report must know of how these layers were understood."""
+        known = [self._understood[layer] for layer in layers if layer in self._understood]
+        return tuple(dict.fromkeys((*self._ready.notes, *(n for one in known for n in one.notes))))
+
+    def dialect(self, layer: str) -> str:
+        """The dialect of what was found for a layer; empty if nothing was."""
+        return self._understood[layer].dialect if layer in self._understood else ""
+
+    def conventions(self) -> tuple[Convention, ...]:
+        """What the implementation's binding declares as meant."""
+        return self._ready.conventions
 
     def run(self, trial: Trial) -> Observation:
         """Everything that the trial showed, also if the worker is lost on the way."""
@@ -86,8 +105,9 @@ class IsolatedSession:
             self._restart()
         if self._broken is not None:
             raise Lost("crashed", self._broken)
-        observation = self._worker.ask(trial, Observation, self._limits.timeout)
-        return replace(observation, printed=self._worker.printed)
+        answer = self._worker.ask(trial, Answer, self._limits.timeout)
+        self._understood.update(answer.understood)
+        return replace(answer.observation, printed=self._worker.printed)
 
     def _restart(self) -> None:
         self._worker.stop()

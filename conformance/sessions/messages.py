@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+
+from conformance.records.observation import Observation
+from conformance.records.report import Convention
 
 # The exit status of a worker that can no longer speak to its parent.
 UNREACHABLE = 121
@@ -12,10 +14,11 @@ UNREACHABLE = 121
 
 @dataclass(frozen=True)
 class Setup:
-    """What to load, with keyword arguments of `candidates.loading.load`, and under which limits."""
+    """What to load, with which binding and which specs of the user's, and under which limits."""
 
     implementation: str
-    options: Mapping[str, Any] = field(default_factory=dict)
+    binding: str = ""
+    specs: tuple[str, ...] = ()
     timeout: float = 10.0
     loading: float = 60.0
     memory: int = 4096
@@ -28,3 +31,20 @@ class Ready:
     name: str = ""
     error: str | None = None
     notes: tuple[str, ...] = ()
+    conventions: tuple[Convention, ...] = ()
+
+
+@dataclass(frozen=True)
+class Understood:
+    """How a layer was understood: its dialect, and what the reader of a report must know."""
+
+    dialect: str
+    notes: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a trial showed, and how layers that it needed for the first time were understood."""
+
+    observation: Observation
+    understood: Mapping[str, Understood] = field(default_factory=dict)

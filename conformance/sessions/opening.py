@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Iterable
+from pathlib import Path
 
 from conformance.candidates.loading import ImplementationError, load
 from conformance.sessions.in_process import InProcessSession
 from conformance.sessions.limits import Limits
 from conformance.sessions.session import Session
+from conformance.spec.catalogue import load as load_spec
 
 # Processes with limits, groups and inherited pipes: what the worker is made of.
 AVAILABLE = os.name == "posix"
@@ -24,11 +25,13 @@ def open_session(
     text: str,
     isolate: bool | None = None,
     limits: Limits | None = None,
-    options: Mapping[str, Any] | None = None,
+    binding: str = "",
+    specs: Iterable[Path] = (),
 ) -> Session:
     """A session over what ``--impl`` names; `ImplementationError` if it cannot be loaded.
 
-    `options` are keyword arguments of `load`.
+    `binding` is its file if it is not the one beside the implementation; `specs` are the user's own
+    spec files, which a binding may name.
     """
     if isolate and not AVAILABLE:
         raise ImplementationError(
@@ -39,5 +42,5 @@ def open_session(
         # It imports modules that only some platforms have.
         from conformance.sessions.isolated import IsolatedSession
 
-        return IsolatedSession(text, limits, options)
-    return InProcessSession(load(text, **(options or {})))
+        return IsolatedSession(text, limits, binding, specs)
+    return InProcessSession(load(text, binding=binding, specs=[load_spec(p) for p in specs]))

@@ -13,17 +13,20 @@ import os
 import signal
 import sys
 from contextlib import suppress
+from pathlib import Path
 from typing import Any, TypeVar
 
+from conformance.candidates.implementation import Implementation
 from conformance.candidates.loading import ImplementationError, load
 from conformance.candidates.trouble import describe_exception
 from conformance.records.observation import Observation, Stage, Trouble
 from conformance.records.trial import Trial
 from conformance.sessions.in_process import InProcessSession
 from conformance.sessions.limits import limit_memory, no_core_dumps
-from conformance.sessions.messages import UNREACHABLE, Ready, Setup
+from conformance.sessions.messages import UNREACHABLE, Answer, Ready, Setup, Understood
 from conformance.sessions.trace import TraceWriter
 from conformance.sessions.wire import NONCE, Incoming, WireError, pack
+from conformance.spec.catalogue import load as load_spec
 
 R = TypeVar("R")
 
@@ -44,14 +47,16 @@ def main(requests: int, answers: int, trace: int) -> None:
     _tell_where(writer)
     sys.breakpointhook = _no_debugger
     session, ready = _load(setup, writer)
+    understood = _News()
     try:
         streams.put_right()
         channel.send(ready)
         while session is not None and (trial := channel.receive(Trial)) is not None:
             observation = session.run(trial)
+            answer = Answer(observation, understood(session.implementation))
             signal.setitimer(signal.ITIMER_REAL, 0)
             streams.put_right()
-            channel.answer(observation)
+            channel.answer(answer)
     except (OSError, WireError):
         os._exit(UNREACHABLE)
     os._exit(0)  # without waiting for the candidate's threads, or running what it left to be run
@@ -64,7 +69,8 @@ def _load(setup: Setup, writer: TraceWriter) -> tuple[InProcessSession | None, R
         unlimited = (f"memory was not limited: {sys.platform} does not allow it",)
     signal.setitimer(signal.ITIMER_REAL, setup.loading + _GRACE)
     try:
-        implementation = load(setup.implementation, **setup.options)
+        specs = [load_spec(Path(file)) for file in setup.specs]
+        implementation = load(setup.implementation, binding=setup.binding, specs=specs)
     except ImplementationError as error:
         return None, Ready(error=str(error))
     except BaseException as error:
@@ -78,7 +84,22 @@ def _load(setup: Setup, writer: TraceWriter) -> tuple[InProcessSession | None, R
         signal.setitimer(signal.ITIMER_REAL, setup.timeout + _GRACE)
 
     session = InProcessSession(implementation, watch, foreign_interrupts=True)
-    return session, Ready(session.name, notes=(*session.notes, *unlimited))
+    notes = (*implementation.notes, *unlimited)
+    return session, Ready(session.name, notes=notes, conventions=session.conventions())
+
+
+class _News:
+    """How layers were understood, said once for each."""
+
+    def __init__(self) -> None:
+        self._told: set[str] = set()
+
+    def __call__(self, implementation: Implementation) -> dict[str, Understood]:
+        """What has been found since the last time."""
+        found = implementation.everything_found()
+        new = {layer: one for layer, one in found.items() if layer not in self._told}
+        self._told.update(new)
+        return {layer: Understood(one.dialect.name, tuple(one.notes)) for layer, one in new.items()}
 
 
 def _far(descriptor: int) -> int:
@@ -123,15 +144,15 @@ class _Channel:
     def _read(self, wanted: int) -> bytes:
         return os.read(self._requests, min(wanted, 1 << 20))
 
-    def answer(self, observation: Observation) -> None:
+    def answer(self, answer: Answer) -> None:
         """Send an observation, or say why it cannot be sent."""
         try:
-            self.send(observation)
+            self.send(answer)
         except (WireError, MemoryError) as error:
-            last: Stage = "backward" if len(observation.steps) > 1 else "forward"
+            last: Stage = "backward" if len(answer.observation.steps) > 1 else "forward"
             text = str(error) or type(error).__name__
             trouble = Trouble("contract", last, f"what it gave cannot be handed over: {text}")
-            self.send(Observation(trouble=trouble))
+            self.send(Answer(Observation(trouble=trouble), answer.understood))
 
     def send(self, record: Any) -> None:
         """Send a record. A process that the candidate has forked says nothing."""

@@ -7,7 +7,10 @@ from typing import Any, Self, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+from conformance.misreadings.activations import MaskedByTheCotangent
 from conformance.misreadings.catalogue import mixed, register
+from conformance.misreadings.containers import ModeStaysOutside, ZeroGradStaysOutside
+from conformance.misreadings.dropout import ActiveInEval, ScaledInEval
 from conformance.misreadings.losses import GradientOfTheSum, SoftmaxTwice
 from conformance.misreadings.optimizers import (
     DampedMomentum,
@@ -18,13 +21,6 @@ from reference_impls import numpy_reference as reference
 from reference_impls.numpy_reference.optimizers import Optimizer, Parameters
 
 Array: TypeAlias = npt.NDArray[Any]
-
-
-class GradientsNeverZeroed(reference.Sequential):
-    """zero_grad does nothing, so every step adds to the gradients of all steps before."""
-
-    def zero_grad(self) -> None:
-        pass
 
 
 class FirstLayersZeroed(reference.Sequential):
@@ -50,14 +46,6 @@ class BackwardStopsEarly(reference.Sequential):
 
     def backward(self, grad_output: npt.ArrayLike) -> Array:
         return self.layers[-1].backward(grad_output)
-
-
-class EvalStaysOutside(reference.Sequential):
-    """eval() does not reach the layers inside."""
-
-    def eval(self) -> Self:
-        self.training = False
-        return self
 
 
 class FrozenMomentum(reference.SGD):
@@ -114,33 +102,6 @@ class PassesEverything(reference.ReLU):
         return grad_output.copy()
 
 
-class MaskOfTheGradient(reference.ReLU):
-    """Backward keeps the gradients that are positive themselves."""
-
-    def _backward(self, grad_output: Array) -> Array:
-        return np.maximum(grad_output, 0)
-
-
-class DropsInEval(reference.Dropout):
-    """Drops in every mode."""
-
-    def _forward(self, x: Array) -> Array:
-        self._saved = self._draw_scale(x)
-        return x * self._saved
-
-
-class ScaledInEval(reference.Dropout):
-    """The output in eval is multiplied by 1 - p, as if nothing had been scaled in training."""
-
-    def _forward(self, x: Array) -> Array:
-        y = super()._forward(x)
-        return y if self.training else y * (1 - self.p)
-
-    def _backward(self, grad_output: Array) -> Array:
-        gradient = super()._backward(grad_output)
-        return gradient if self.training else gradient * (1 - self.p)
-
-
 class StatisticsOfTheBatch(reference.BatchNorm1d):
     """Normalizes with the statistics of its own batch in every mode."""
 
@@ -149,7 +110,7 @@ class StatisticsOfTheBatch(reference.BatchNorm1d):
 
 
 SEQUENTIAL: dict[str, type] = {
-    "gradients-never-zeroed": GradientsNeverZeroed,
+    "gradients-never-zeroed": ZeroGradStaysOutside,
     "backward-stops-early": BackwardStopsEarly,
 }
 for _net in ("IrisMLP", "DigitsMLP", "DigitsCNN"):
@@ -162,7 +123,7 @@ register("IrisMLP", "biases-left-out", {"SGD": mixed(WeightsOnly, reference.SGD)
 register("IrisMLP", "first-layer-zeroed", {"Sequential": FirstLayersZeroed})
 register("IrisMLP", "activations-skipped", {"Sequential": ActivationsSkipped})
 register("IrisMLP", "relu-passes-everything", {"ReLU": PassesEverything})
-register("IrisMLP", "relu-of-the-gradient", {"ReLU": MaskOfTheGradient})
+register("IrisMLP", "relu-of-the-gradient", {"ReLU": MaskedByTheCotangent})
 register("IrisMLP", "loss-gradient-not-passed", {"CrossEntropyLoss": LossGradientNotPassed})
 register("IrisMLP", "softmax-minus-index", {"CrossEntropyLoss": MissFromTheTarget})
 register("IrisMLP", "softmax-twice", {"CrossEntropyLoss": SoftmaxTwice})
@@ -174,8 +135,8 @@ register(
 
 register("DigitsMLP", "no-momentum", {"SGD": FrozenMomentum})
 register("DigitsMLP", "damped-momentum", {"SGD": DampedMomentum})
-register("DigitsMLP", "eval-stays-outside", {"Sequential": EvalStaysOutside})
-register("DigitsMLP", "drops-in-eval", {"Dropout": DropsInEval})
+register("DigitsMLP", "eval-stays-outside", {"Sequential": ModeStaysOutside})
+register("DigitsMLP", "drops-in-eval", {"Dropout": ActiveInEval})
 register("DigitsMLP", "scaled-in-eval", {"Dropout": ScaledInEval})
 register("DigitsMLP", "statistics-of-the-batch", {"BatchNorm1d": StatisticsOfTheBatch})
 

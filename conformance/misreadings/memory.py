@@ -16,6 +16,7 @@ from conformance.misreadings.generic import (
 )
 from conformance.misreadings.mutants import Array, Right, is_layer
 from conformance.spec.model import Spec
+from reference_impls.numpy_reference.optimizers import Optimizer, State
 
 
 def remembers(spec: Spec) -> bool:
@@ -109,6 +110,23 @@ class EvalCachePreferred(Right):
     def backward(self, grad_output: Array) -> Array:
         vars(self).update(self.kept)
         return super().backward(grad_output)
+
+
+@generic(
+    "state-on-the-class",
+    "what is remembered of the parameters is an attribute of the class, so all optimizers share it",
+    "trajectory",
+    applies=lambda spec: spec.kind == "optimizer",
+)
+class StateOnTheClass(Optimizer):
+    """Goes on where the optimizer before it has stopped."""
+
+    shared: ClassVar[dict[tuple[Any, ...], list[State]]] = {}
+
+    def step(self) -> None:
+        key = type(self), *((parameter.shape, parameter.dtype) for parameter, _ in self._pairs())
+        self.state = self.shared.setdefault(key, self.state)
+        super().step()
 
 
 class _Again(Right):

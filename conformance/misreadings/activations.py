@@ -82,6 +82,24 @@ class MaskedByTheCotangent(reference.ReLU):
         return np.maximum(grad_output, 0)
 
 
+@misreading("ReLU", "nan-swallowed")
+class NanSwallowed(reference.ReLU):
+    """np.where(x > 0, x, 0)."""
+
+    def _forward(self, x: Array) -> Array:
+        super()._forward(x)
+        return np.where(x > 0, x, x.dtype.type(0))
+
+
+@misreading("ReLU", "masked-by-multiplication")
+class ReLUMaskedByMultiplication(reference.ReLU):
+    """x * (x > 0)."""
+
+    def _forward(self, x: Array) -> Array:
+        super()._forward(x)
+        return x * (x > 0)
+
+
 @misreading("ReLU", "max-along-an-axis")
 class MaxAlongAnAxis(reference.ReLU):
     """np.max(x, 0), whose 0 is an axis."""
@@ -135,7 +153,7 @@ class LeakyReLUDerivativeOneAtZero(reference.LeakyReLU):
 # --- ELU ------------------------------------------------------------------------------------------
 
 
-class _ELU(reference.ELU):
+class ELUInPieces(reference.ELU):
     """ELU with the derivative of its negative part in a piece of its own."""
 
     def _backward(self, grad_output: Array) -> Array:
@@ -148,7 +166,7 @@ class _ELU(reference.ELU):
 
 
 @misreading("ELU", "backward-times-output")
-class BackwardTimesOutput(_ELU):
+class BackwardTimesOutput(ELUInPieces):
     """The derivative of negative elements is alpha * y."""
 
     def _slope(self, y: Array) -> Array:
@@ -156,7 +174,7 @@ class BackwardTimesOutput(_ELU):
 
 
 @misreading("ELU", "one-added-to-the-output")
-class OneAddedToTheOutput(_ELU):
+class OneAddedToTheOutput(ELUInPieces):
     """The derivative of negative elements is y + 1."""
 
     def _slope(self, y: Array) -> Array:
@@ -164,7 +182,7 @@ class OneAddedToTheOutput(_ELU):
 
 
 @misreading("ELU", "alpha-missing-in-backward")
-class AlphaMissingInBackward(_ELU):
+class AlphaMissingInBackward(ELUInPieces):
     """The derivative of negative elements is exp(x)."""
 
     def _slope(self, y: Array) -> Array:

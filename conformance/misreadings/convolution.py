@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from conformance.misreadings.catalogue import misreading, mistake_of
 from conformance.misreadings.parameters import Misshapen, Reread
@@ -278,6 +279,15 @@ class GroupsInterleaved(Reread, reference.Conv2d):
         super()._accumulate(**gradients)
 
 
+@mistake_of(reference.Conv2d, reference.MaxPool2d, id="strides-assumed")
+class StridesAssumed(reference.Module):
+    """The input's memory is read as if it were contiguous, as with strides made up by hand."""
+
+    def forward(self, x: npt.ArrayLike) -> Array:
+        x = np.asarray(x)
+        return super().forward(x.ravel(order="K").reshape(x.shape))
+
+
 @misreading("Conv2d", "extra-channels-ignored")
 class ExtraChannelsIgnored(reference.Conv2d):
     """Channels beyond in_channels are left out of the sum."""
@@ -329,7 +339,19 @@ class BiasGradientOverTheBatchOnly(Misshapen, reference.Conv2d):
         super()._accumulate(weight=gradients["weight"], bias=self._images.sum(0))
 
 
-class _OtherPatches(reference.Conv2d):
+@misreading("Conv2d", "first-patches-kept")
+class FirstPatchesKept(reference.Conv2d):
+    """The patches are remembered for a shape, not for a forward."""
+
+    def _forward(self, x: Array) -> Array:
+        before = self._saved
+        y = super()._forward(x)
+        if before is not None and before[0].shape == self._saved[0].shape:
+            self._saved = before[0], *self._saved[1:]
+        return y
+
+
+class OtherPatches(reference.Conv2d):
     """grad_weight is computed from patches that other windows see."""
 
     def _forward(self, x: Array) -> Array:
@@ -349,7 +371,7 @@ class _OtherPatches(reference.Conv2d):
 
 
 @misreading("Conv2d", "stride-ignored-in-weight-gradient")
-class StrideIgnoredInWeightGradient(_OtherPatches):
+class StrideIgnoredInWeightGradient(OtherPatches):
     """grad_weight correlates as if the stride were 1."""
 
     def _step(self) -> tuple[Pair, Pair]:
@@ -357,7 +379,7 @@ class StrideIgnoredInWeightGradient(_OtherPatches):
 
 
 @misreading("Conv2d", "dilation-ignored-in-weight-gradient")
-class DilationIgnoredInWeightGradient(_OtherPatches):
+class DilationIgnoredInWeightGradient(OtherPatches):
     """grad_weight correlates as if the dilation were 1."""
 
     def _step(self) -> tuple[Pair, Pair]:
@@ -367,7 +389,7 @@ class DilationIgnoredInWeightGradient(_OtherPatches):
 # --- input gradient -------------------------------------------------------------------------------
 
 
-class _InPieces(reference.Conv2d):
+class InputGradientInPieces(reference.Conv2d):
     """Conv2d with its input gradient in pieces."""
 
     def _backward(self, grad_output: Array) -> Array:
@@ -400,7 +422,7 @@ class _InPieces(reference.Conv2d):
 
 
 @misreading("Conv2d", "input-gradient-with-turned-kernel")
-class InputGradientWithTurnedKernel(_InPieces):
+class InputGradientWithTurnedKernel(InputGradientInPieces):
     """The input's gradient is spread by the kernel turned by 180 degrees."""
 
     def _kernel(self, weight: Array) -> Array:
@@ -410,7 +432,7 @@ class InputGradientWithTurnedKernel(_InPieces):
 
 
 @misreading("Conv2d", "last-filter-only")
-class LastFilterOnly(_InPieces):
+class LastFilterOnly(InputGradientInPieces):
     """The input's gradient is that of the last output channel: assigned in a loop, not added."""
 
     def _kernel(self, weight: Array) -> Array:
@@ -420,7 +442,7 @@ class LastFilterOnly(_InPieces):
 
 
 @misreading("Conv2d", "first-group-in-backward")
-class FirstGroupInBackward(_InPieces):
+class FirstGroupInBackward(InputGradientInPieces):
     """The input's gradient uses the first group's weights for all groups."""
 
     def _kernel(self, weight: Array) -> Array:
@@ -428,7 +450,7 @@ class FirstGroupInBackward(_InPieces):
 
 
 @misreading("Conv2d", "last-image-only")
-class LastImageOnly(_InPieces):
+class LastImageOnly(InputGradientInPieces):
     """The parameters' gradients are those of the last image: assigned in a loop, not added."""
 
     def _for_parameters(self, grad_output: Array) -> Array:
@@ -438,7 +460,7 @@ class LastImageOnly(_InPieces):
 
 
 @misreading("Conv2d", "stride-ignored-in-input-gradient")
-class StrideIgnoredInInputGradient(_InPieces):
+class StrideIgnoredInInputGradient(InputGradientInPieces):
     """The shares of neighbouring windows are put side by side whatever the stride is."""
 
     def _step(self) -> tuple[Pair, Pair]:
@@ -446,7 +468,7 @@ class StrideIgnoredInInputGradient(_InPieces):
 
 
 @misreading("Conv2d", "dilation-ignored-in-input-gradient")
-class DilationIgnoredInInputGradient(_InPieces):
+class DilationIgnoredInInputGradient(InputGradientInPieces):
     """The shares of a window's cells are put side by side whatever the dilation is."""
 
     def _step(self) -> tuple[Pair, Pair]:
@@ -454,7 +476,7 @@ class DilationIgnoredInInputGradient(_InPieces):
 
 
 @misreading("Conv2d", "overlaps-assigned")
-class OverlapsAssigned(_InPieces):
+class OverlapsAssigned(InputGradientInPieces):
     """Where windows overlap, the last one's share is the input's gradient."""
 
     def _add(self, seen: Array, share: Array) -> None:
@@ -462,7 +484,7 @@ class OverlapsAssigned(_InPieces):
 
 
 @misreading("Conv2d", "padding-not-cropped")
-class PaddingNotCropped(_InPieces):
+class PaddingNotCropped(InputGradientInPieces):
     """The input's gradient has the size of the padded input."""
 
     def _crop(self, padded: Array, windows: Pair) -> Array:
@@ -470,7 +492,7 @@ class PaddingNotCropped(_InPieces):
 
 
 @misreading("Conv2d", "cropped-at-the-end-only")
-class CroppedAtTheEndOnly(_InPieces):
+class CroppedAtTheEndOnly(InputGradientInPieces):
     """All the padding is taken from the end of the input's gradient."""
 
     def _crop(self, padded: Array, windows: Pair) -> Array:
@@ -479,7 +501,7 @@ class CroppedAtTheEndOnly(_InPieces):
 
 
 @misreading("Conv2d", "leftover-rows-lost")
-class LeftoverRowsLost(_InPieces):
+class LeftoverRowsLost(InputGradientInPieces):
     """The input's gradient ends with the last window."""
 
     def _crop(self, padded: Array, windows: Pair) -> Array:

@@ -102,6 +102,27 @@ class ActiveInEval(reference.Dropout):
         return x * self._saved
 
 
+@misreading("Dropout", "mask-kept-in-eval")
+class MaskKeptInEval(reference.Dropout):
+    """A forward in evaluation leaves the mask of the training before, and backward uses it."""
+
+    def _forward(self, x: Array) -> Array:
+        before = self._saved
+        y = super()._forward(x)
+        if self._saved is None and before is not None and before.shape == x.shape:
+            self._saved = before
+        return y
+
+
+@misreading("Dropout", "drawn-in-eval")
+class DrawnInEval(reference.Dropout):
+    """A mask is drawn in evaluation, too, from the global generator, and thrown away."""
+
+    def _forward(self, x: Array) -> Array:
+        np.random.random(x.shape)
+        return super()._forward(x)
+
+
 @misreading("Dropout", "off-after-eval")
 class OffAfterEval(reference.Dropout):
     """eval() sets p to 0, and nothing sets it back."""

@@ -12,7 +12,7 @@ from reference_impls import numpy_reference as reference
 from reference_impls.numpy_reference.module import Array
 
 
-class _Pieces(Misshapen, reference.Linear):
+class LinearInPieces(Misshapen, reference.Linear):
     """Linear with its parameter gradients in pieces."""
 
     def _backward(self, grad_output: Array) -> Array:
@@ -39,7 +39,7 @@ def _rows(array: Array) -> int:
 
 
 @misreading("Linear", "weight-gradient-mean")
-class WeightGradientMean(_Pieces):
+class WeightGradientMean(LinearInPieces):
     """grad_weight is divided by the batch size."""
 
     def _weight_gradient(self, grad_output: Array, x: Array) -> Array:
@@ -47,7 +47,7 @@ class WeightGradientMean(_Pieces):
 
 
 @misreading("Linear", "bias-gradient-mean")
-class BiasGradientMean(_Pieces):
+class BiasGradientMean(LinearInPieces):
     """grad_bias is divided by the batch size."""
 
     def _bias_gradient(self, grad_output: Array) -> Array:
@@ -63,7 +63,7 @@ class InputGradientMean(reference.Linear):
 
 
 @misreading("Linear", "bias-gradient-not-summed")
-class BiasGradientNotSummed(_Pieces):
+class BiasGradientNotSummed(LinearInPieces):
     """grad_bias is the gradient of the output."""
 
     def _bias_gradient(self, grad_output: Array) -> Array:
@@ -71,7 +71,7 @@ class BiasGradientNotSummed(_Pieces):
 
 
 @misreading("Linear", "bias-gradient-over-the-first-axis")
-class BiasGradientOverTheFirstAxis(_Pieces):
+class BiasGradientOverTheFirstAxis(LinearInPieces):
     """grad_bias is summed over the first axis only."""
 
     def _bias_gradient(self, grad_output: Array) -> Array:
@@ -79,7 +79,7 @@ class BiasGradientOverTheFirstAxis(_Pieces):
 
 
 @misreading("Linear", "weight-gradient-transposed")
-class WeightGradientTransposed(_Pieces):
+class WeightGradientTransposed(LinearInPieces):
     """grad_weight has the shape (in_features, out_features)."""
 
     def _weight_gradient(self, grad_output: Array, x: Array) -> Array:
@@ -87,7 +87,7 @@ class WeightGradientTransposed(_Pieces):
 
 
 @misreading("Linear", "weight-gradient-reshaped")
-class WeightGradientReshaped(_Pieces):
+class WeightGradientReshaped(LinearInPieces):
     """grad_weight is brought from (in, out) to (out, in) by a reshape."""
 
     def _weight_gradient(self, grad_output: Array, x: Array) -> Array:
@@ -95,11 +95,54 @@ class WeightGradientReshaped(_Pieces):
 
 
 @misreading("Linear", "outer-of-sums")
-class OuterOfSums(_Pieces):
+class OuterOfSums(LinearInPieces):
     """grad_weight is the outer product of two sums over the batch."""
 
     def _weight_gradient(self, grad_output: Array, x: Array) -> Array:
         return np.outer(grad_output.sum(_leading(x)), x.sum(_leading(x)))
+
+
+@misreading("Linear", "weight-of-backward")
+class WeightOfBackward(reference.Linear):
+    """Backward multiplies by the weight as it is by then."""
+
+    def _backward(self, grad_output: Array) -> Array:
+        x, _ = self._saved
+        self._saved = x, self.weight.astype(x.dtype)
+        return super()._backward(grad_output)
+
+
+@misreading("Linear", "input-gradient-accumulates")
+class InputGradientAccumulates(reference.Linear):
+    """The input's gradient is added to that of the backward before."""
+
+    _total: Array | None = None
+
+    def _forward(self, x: Array) -> Array:
+        self._total = None
+        return super()._forward(x)
+
+    def _backward(self, grad_output: Array) -> Array:
+        grad_input = super()._backward(grad_output)
+        self._total = grad_input if self._total is None else self._total + grad_input
+        return self._total.copy()
+
+
+@misreading("Linear", "gradients-after-backward")
+class GradientsAfterBackward(reference.Linear):
+    """There are no gradients before the first backward, and zero_grad raises."""
+
+    def _set_parameters(self, **parameters: Array | None) -> None:
+        super()._set_parameters(**parameters)
+        for name in parameters:
+            delattr(self, f"grad_{name}")
+
+    def _accumulate(self, **gradients: Array) -> None:
+        for name in gradients:
+            if not hasattr(self, f"grad_{name}"):
+                value = getattr(self, name)
+                setattr(self, f"grad_{name}", None if value is None else np.zeros_like(value))
+        super()._accumulate(**gradients)
 
 
 @misreading("Linear", "output-squeezed")

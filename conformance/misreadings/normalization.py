@@ -230,6 +230,14 @@ class EvalBackwardAsInTrain(BatchNormInPieces):
         return True
 
 
+@mistake_of(*BOTH, id="mode-of-backward")
+class ModeOfBackward(BatchNormInPieces):
+    """Backward goes through the batch's statistics if the mode is train by then."""
+
+    def _backward_by_batch(self, by_batch: bool) -> bool:
+        return self._by_batch()
+
+
 @mistake_of(*BOTH, id="weight-missing-in-backward")
 class WeightMissingInBackward(BatchNormInPieces):
     """The gradient of the input is not multiplied by weight."""
@@ -290,6 +298,16 @@ class CumulativeAverageIgnored(_BatchNorm):
         super()._track(mean, variance, count)
 
 
+@mistake_of(*BOTH, id="eval-counted")
+class EvalCounted(_BatchNorm):
+    """A forward in evaluation counts as a batch."""
+
+    def _forward(self, x: Array) -> Array:
+        if not self.training and self.num_batches_tracked is not None:
+            self.num_batches_tracked += 1
+        return super()._forward(x)
+
+
 @mistake_of(*BOTH, id="running-statistics-never-updated")
 class RunningStatisticsNeverUpdated(_BatchNorm):
     """The running statistics stay as they started."""
@@ -312,12 +330,14 @@ class RunningStatisticsUpdatedInEval(BatchNormInPieces):
 class RunningStatisticsUpdatedInBackward(_BatchNorm):
     """Backward updates the running statistics once more."""
 
+    _tracked: tuple[Array, Array, int] | None = None
+
     def _track(self, mean: Array, variance: Array, count: int) -> None:
         self._tracked = mean, variance, count
         super()._track(mean, variance, count)
 
     def _backward(self, grad_output: Array) -> Array:
-        if self.training:
+        if self._tracked is not None:
             super()._track(*self._tracked)
         return super()._backward(grad_output)
 
@@ -330,6 +350,14 @@ class RunningVarStartsAtZero(_BatchNorm):
         super().__init__(*args, **more)
         if self.running_var is not None:
             self.running_var[...] = 0
+
+
+@misreading("BatchNorm1d", "buffers-not-pickled")
+class BuffersNotPickled(reference.BatchNorm1d):
+    """Pickles and copies hold what is learned, not the running statistics."""
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**vars(self), **dict.fromkeys(self.buffers())}
 
 
 # --- everything that has a channel axis -----------------------------------------------------------

@@ -91,7 +91,7 @@ class WindowInThePadding(reference.MaxPool2d):
 # --- forward and backward -------------------------------------------------------------------------
 
 
-class _InPieces(reference.MaxPool2d):
+class MaxPoolInPieces(reference.MaxPool2d):
     """Max pooling in pieces: the values of all cells of all windows stand along one axis."""
 
     padding_value: ClassVar[float] = -np.inf
@@ -140,14 +140,14 @@ def _one_hot(winner: Array, count: int) -> Array:
 
 
 @misreading("MaxPool2d", "padded-with-zeros")
-class PaddedWithZeros(_InPieces):
+class PaddedWithZeros(MaxPoolInPieces):
     """The padding is zero instead of -inf."""
 
     padding_value = 0.0
 
 
 @misreading("MaxPool2d", "ties-to-all")
-class TiesToAll(_InPieces):
+class TiesToAll(MaxPoolInPieces):
     """Every maximum of a window gets its gradient."""
 
     def _shares(self, cells: Array) -> Array:
@@ -155,7 +155,7 @@ class TiesToAll(_InPieces):
 
 
 @misreading("MaxPool2d", "ties-shared")
-class TiesShared(_InPieces):
+class TiesShared(MaxPoolInPieces):
     """The maxima of a window share its gradient."""
 
     def _shares(self, cells: Array) -> Array:
@@ -164,7 +164,7 @@ class TiesShared(_InPieces):
 
 
 @misreading("MaxPool2d", "last-tie-wins")
-class LastTieWins(_InPieces):
+class LastTieWins(MaxPoolInPieces):
     """The last maximum of a window gets its gradient."""
 
     def _shares(self, cells: Array) -> Array:
@@ -172,7 +172,7 @@ class LastTieWins(_InPieces):
 
 
 @misreading("MaxPool2d", "close-values-tie")
-class CloseValuesTie(_InPieces):
+class CloseValuesTie(MaxPoolInPieces):
     """Every cell that np.isclose to the maximum gets the gradient."""
 
     def _shares(self, cells: Array) -> Array:
@@ -180,7 +180,7 @@ class CloseValuesTie(_InPieces):
 
 
 @misreading("MaxPool2d", "spread-evenly")
-class SpreadEvenly(_InPieces):
+class SpreadEvenly(MaxPoolInPieces):
     """Backward is that of average pooling."""
 
     def _shares(self, cells: Array) -> Array:
@@ -188,7 +188,7 @@ class SpreadEvenly(_InPieces):
 
 
 @misreading("MaxPool2d", "first-image-for-all")
-class FirstImageForAll(_InPieces):
+class FirstImageForAll(MaxPoolInPieces):
     """The maxima of the first image stand for those of all images."""
 
     def _shares(self, cells: Array) -> Array:
@@ -196,7 +196,7 @@ class FirstImageForAll(_InPieces):
 
 
 @misreading("MaxPool2d", "cells-counted-by-columns")
-class CellsCountedByColumns(_InPieces):
+class CellsCountedByColumns(MaxPoolInPieces):
     """The winner's number in the window is split as if cells were counted down the columns."""
 
     def _shares(self, cells: Array) -> Array:
@@ -206,7 +206,7 @@ class CellsCountedByColumns(_InPieces):
 
 
 @misreading("MaxPool2d", "winner-counted-in-the-window")
-class WinnerCountedInTheWindow(_InPieces):
+class WinnerCountedInTheWindow(MaxPoolInPieces):
     """The winner's number in its window is used as a place in the image."""
 
     def _spread(self, shares: Array, padded_shape: tuple[int, ...]) -> Array:
@@ -217,15 +217,37 @@ class WinnerCountedInTheWindow(_InPieces):
 
 
 @misreading("MaxPool2d", "overlaps-assigned")
-class OverlapsAssigned(_InPieces):
+class OverlapsAssigned(MaxPoolInPieces):
     """An element that wins several windows gets the gradient of one."""
 
     def _add(self, seen: Array, share: Array) -> None:
         np.copyto(seen, share, where=share != 0)
 
 
+@misreading("MaxPool2d", "nan-swallowed")
+class NanSwallowed(MaxPoolInPieces):
+    """The maximum of the numbers in a window that are not NaN."""
+
+    def _forward(self, x: Array) -> Array:
+        super()._forward(x)
+        y = np.fmax.reduce(self._saved[0])
+        return y if x.ndim == 4 else y[0]
+
+
+@misreading("MaxPool2d", "first-winners-kept")
+class FirstWinnersKept(MaxPoolInPieces):
+    """The places of the maxima are remembered for a shape, not for a forward."""
+
+    def _forward(self, x: Array) -> Array:
+        before = self._saved
+        y = super()._forward(x)
+        if before is not None and before[0].shape == self._saved[0].shape:
+            self._saved = before
+        return y
+
+
 @misreading("MaxPool2d", "leftover-rows-lost")
-class LeftoverRowsLost(_InPieces):
+class LeftoverRowsLost(MaxPoolInPieces):
     """The input's gradient ends with the last window."""
 
     def _crop(self, padded: Array) -> Array:

@@ -58,6 +58,26 @@ class ColumnMajorInBackward(reference.Flatten):
         return grad_output.reshape(self._saved, order="F")
 
 
+@misreading("Flatten", "order-of-memory")
+class OrderOfMemory(reference.Flatten):
+    """Elements are joined in the order in which they lie in memory."""
+
+    def forward(self, x: npt.ArrayLike) -> Array:
+        y = super().forward(x)
+        return np.array(np.reshape(x, y.shape, order="A"))
+
+
+@misreading("Flatten", "shape-of-the-first-batch")
+class ShapeOfTheFirstBatch(reference.Flatten):
+    """Backward gives every gradient the shape of the first input."""
+
+    def _forward(self, x: Array) -> Array:
+        before = self._saved
+        y = super()._forward(x)
+        self._saved = before or self._saved
+        return y
+
+
 @misreading("Flatten", "channels-last")
 class ChannelsLast(reference.Flatten):
     """Images (N, C, H, W) are joined as (N, H, W, C)."""

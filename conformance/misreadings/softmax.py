@@ -97,6 +97,14 @@ class EpsilonInTheDenominator(reference.Softmax):
         return y
 
 
+@misreading("Softmax", "nan-replaced")
+class NanReplaced(reference.Softmax):
+    """np.nan_to_num hides what is not a number."""
+
+    def _forward(self, x: Array) -> Array:
+        return np.nan_to_num(super()._forward(x))
+
+
 @misreading("Softmax", "diagonal-only")
 class DiagonalOnly(reference.Softmax):
     """Backward multiplies by y * (1 - y), as for the sigmoid."""
@@ -156,6 +164,14 @@ class MaximumNotAddedBack(reference.LogSoftmax):
     def _forward(self, x: Array) -> Array:
         y = super()._forward(x)
         return y + x.max(self._axis(x), keepdims=True, initial=-np.inf)
+
+
+@misreading("LogSoftmax", "infinity-replaced")
+class InfinityReplaced(reference.LogSoftmax):
+    """np.nan_to_num puts a large number in the place of -inf."""
+
+    def _forward(self, x: Array) -> Array:
+        return np.nan_to_num(super()._forward(x))
 
 
 @misreading("LogSoftmax", "backward-of-softmax")

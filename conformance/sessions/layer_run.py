@@ -40,7 +40,7 @@ from conformance.sessions.assembly import build
 from conformance.sessions.generators import draw_from_each, reseed
 from conformance.sessions.layouts import arranged
 from conformance.sessions.pickling import pickled
-from conformance.sessions.run import Run
+from conformance.sessions.run import Run, Watch
 
 Arrays = Mapping[str, AnyArray]
 
@@ -51,8 +51,10 @@ class LayerRun(Run):
     `given` and `returned` are the arrays of the last calls themselves: what a caller has in hand.
     """
 
-    def __init__(self, implementation: Implementation, trial: Trial) -> None:
-        super().__init__(implementation, trial)
+    def __init__(
+        self, implementation: Implementation, trial: Trial, watch: Watch | None = None
+    ) -> None:
+        super().__init__(implementation, trial, watch)
         self.given: Arrays = {}
         self.returned: Arrays = {}
         self.read_only = False

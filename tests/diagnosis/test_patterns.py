@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -120,3 +123,8 @@ def test_what_was_not_compared_does_not_count():
     found = detect(failure(np.where(np.isnan(wanted), 7, 2 * WANTED), wanted))
     assert found is not None
     assert found.id == "constant-factor"
+
+
+def test_every_detector_is_documented_in_its_order():
+    text = (Path(__file__).parents[2] / "docs" / "diagnosis.md").read_text(encoding="utf-8")
+    assert re.findall(r"^\| `([\w-]+)` \|", text, re.MULTILINE) == list(DETECTORS)

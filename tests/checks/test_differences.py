@@ -334,6 +334,26 @@ def test_every_forward_starts_from_the_same_buffers():
         assert findings(Counts, tensor, "train") == []
 
 
+class KnowsOneWeight(reference.Linear):
+    """Refuses every weight but the first it saw."""
+
+    def forward(self, input):
+        self.known = getattr(self, "known", self.weight.copy())
+        if not np.array_equal(self.weight, self.known):
+            raise RuntimeError("who changed my weight?")
+        return super().forward(input)
+
+
+def test_a_forward_that_raises_on_the_way_is_an_error_in_its_words():
+    report = conformance.grade(
+        {"Linear": KnowsOneWeight}, layers=["Linear"], oracle="recorded", profile="quick"
+    )
+    verdict = next(v for v in report.verdicts if v.check == "fd_weight")
+    assert verdict.status == "errored"
+    assert "who changed my weight?" in verdict.reason
+    assert {v.status for v in report.verdicts if v.check == "fd_input"} == {"passed"}
+
+
 def test_wrong_layers_fail_in_a_whole_run_too():
     wrong = {"Linear": spoilt("Linear", "weight", MISTAKES["nearly-right"])}
     report = conformance.grade(wrong, layers=["Linear"], oracle="recorded", profile="quick")

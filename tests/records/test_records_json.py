@@ -27,6 +27,7 @@ from conformance.records.trial import (
     Train,
     Trial,
     Update,
+    Vary,
     ZeroGrad,
 )
 from conformance.records.verdict import Finding, Verdict
@@ -128,6 +129,7 @@ def test_a_trial_with_every_kind_of_step_survives():
         steps=(
             SetMode("train"),
             Forward({"input": ARRAY, "target": np.array([0, 1])}),
+            Vary({"input": ARRAY}, "weight", np.stack([ARRAY, 2 * ARRAY])),
             Backward(-ARRAY),
             ZeroGrad(),
             Restore(),
@@ -305,9 +307,15 @@ def test_with_arrays_changes_every_floating_point_array():
         config={"scale": ARRAY, "n": 1},
         parameters={"weight": ARRAY},
         buffers={"mean": ARRAY},
-        steps=(SetMode("eval"), Forward({"input": ARRAY}), Backward(ARRAY), Restore({"w": ARRAY})),
+        steps=(
+            SetMode("eval"),
+            Forward({"input": ARRAY}),
+            Backward(ARRAY),
+            Restore({"w": ARRAY}),
+            Vary({"input": ARRAY}, "w", ARRAY),
+        ),
     ).with_arrays(lambda array: 2 * array)
-    _, forward, backward, restore = doubled.steps
+    _, forward, backward, restore, vary = doubled.steps
     changed = [
         doubled.config["scale"],
         doubled.parameters["weight"],
@@ -315,6 +323,8 @@ def test_with_arrays_changes_every_floating_point_array():
         forward.inputs["input"],
         backward.cotangent,
         restore.parameters["w"],
+        vary.inputs["input"],
+        vary.values,
     ]
     assert all(same(array, 2 * ARRAY) for array in changed)
     assert doubled.config["n"] == 1

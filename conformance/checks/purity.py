@@ -11,17 +11,14 @@ from conformance.checks.evidence import Evidence
 from conformance.numerics.comparison import compare
 from conformance.numerics.tolerance import UNIT_ROUNDOFF, largest
 from conformance.records.verdict import Finding
-from conformance.sessions.global_state import GLOBALS, RANDOM
 
 
 @check("purity", group="purity", tier="full", requires=("shape",))
 def purity(evidence: Evidence) -> Iterator[Finding]:
     """Forward and backward change neither the input nor the cotangent nor the parameters.
 
-    Nor what is global: NumPy's error handling, its random state (unless the layer is random in some
-    mode), the recursion limit, the working directory.
+    Nor what is global: NumPy's error handling, the recursion limit, the working directory.
     """
-    may_draw = any(evidence.bound.is_random(mode) for mode in evidence.bound.modes())
     trial = evidence.programs.single()
     observation = evidence.observe(trial)
     for number, call in enumerate(("forward", "backward")):
@@ -29,12 +26,10 @@ def purity(evidence: Evidence) -> Iterator[Finding]:
         if index >= len(observation.steps):
             break  # backward fails on its own account, in its own check
         for name in observation.steps[index].mutated:
-            if name in GLOBALS:
-                if name != RANDOM or not may_draw:
-                    yield evidence.contract("", f"{call} changes {name}")
-                continue
             kind = "the parameter " if name in trial.parameters else ""
             yield evidence.contract(name, f"{call} changes {kind}{name} in place")
+        for what in observation.steps[index].meddled:
+            yield evidence.contract("", f"{call} changes {what}")
 
 
 @check(

@@ -14,7 +14,6 @@ from conformance.numerics.comparison import compare
 from conformance.numerics.tolerance import UNIT_ROUNDOFF
 from conformance.records.trial import Train
 from conformance.records.verdict import Finding
-from conformance.sessions.global_state import GLOBALS
 from conformance.spec.binding import BoundCase
 from conformance.spec.expressions import parse_expression
 
@@ -69,9 +68,11 @@ def zero_grad(evidence: Evidence) -> Iterator[Finding]:
 @check("gradients_kept", group="purity", tier="full", kinds=("optimizer",), requires=("in_place",))
 def gradients_kept(evidence: Evidence) -> Iterator[Finding]:
     """A step reads the gradients and leaves them as they are, and global state, too."""
-    for name in evidence.step(evidence.programs.trajectory(), 0).mutated:
-        tensor, how = ("", "") if name in GLOBALS else (name, " in place")
-        yield evidence.contract(tensor, f"step() changes {name}{how}")
+    record = evidence.step(evidence.programs.trajectory(), 0)
+    for name in record.mutated:
+        yield evidence.contract(name, f"step() changes {name} in place")
+    for what in record.meddled:
+        yield evidence.contract("", f"step() changes {what}")
 
 
 @check(

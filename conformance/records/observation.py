@@ -50,7 +50,8 @@ class StepRecord:
 
     `mutated` names arrays that the step changed and should not have: what the candidate was given,
     its parameters. `rewritten` names results of earlier calls that the step wrote into. `warnings`
-    are NumPy's about the candidate's arithmetic, each with its place.
+    are NumPy's about the candidate's arithmetic, each with its place. `meddled` says what the step
+    changed of the whole process's state.
     """
 
     outputs: Mapping[str, Array] = field(default_factory=dict)
@@ -62,6 +63,7 @@ class StepRecord:
     facts: Mapping[str, str] = field(default_factory=dict)
     rewritten: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
+    meddled: tuple[str, ...] = ()
 
     def tensors(self) -> Iterator[tuple[str, Array]]:
         """Outputs, gradients as ``grad_<name>``, and buffers."""

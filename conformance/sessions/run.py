@@ -91,7 +91,7 @@ class Run(ABC):
         changed = self._globals.restore()
         if changed and self.records:
             last = self.records[-1]
-            self.records[-1] = replace(last, mutated=(*last.mutated, *changed))
+            self.records[-1] = replace(last, meddled=(*last.meddled, *changed))
 
     @abstractmethod
     def take_steps(self) -> None:

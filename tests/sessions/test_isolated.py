@@ -8,11 +8,11 @@ import textwrap
 import time
 
 import pytest
-import wrong_layers
 
 import conformance
-from conformance.candidates.loading import ImplementationError
+from conformance.candidates.loading import ImplementationError, load
 from conformance.generation.programs import Programs
+from conformance.sessions.in_process import InProcessSession
 from conformance.sessions.isolated import IsolatedSession
 from conformance.sessions.limits import Limits
 from conformance.spec.binding import bind
@@ -230,7 +230,7 @@ def test_what_can_be_put_right_is(lab, statement):
         assert_right(session.run(trial()))
     after = session.run(trial("Softmax"))
     assert after.printed == ""
-    assert after.steps[0].mutated == before.steps[0].mutated == ()
+    assert after.steps[0].meddled == before.steps[0].meddled == ()
     assert after.steps[0].outputs["output"].tolist() == before.steps[0].outputs["output"].tolist()
 
 
@@ -370,15 +370,14 @@ def test_the_reference_gets_the_same_verdicts_on_every_spec():
 def test_wrong_layers_get_the_same_verdicts(tmp_path):
     file = tmp_path / "lab.py"
     file.write_text(
-        "from wrong_layers import WRONG\n"
-        "for (layer, misreading), wrong in WRONG.items():\n"
-        "    if isinstance(wrong, type):\n"
-        "        globals().setdefault(layer, wrong)\n"
+        "from conformance.misreadings import CATALOGUE\n"
+        "for (layer, _), classes in reversed(CATALOGUE.items()):\n"
+        "    globals()[layer] = classes.get(layer)\n"
     )
-    layers = sorted({layer for layer, _ in wrong_layers.WRONG})
+    layers = ["BatchNorm1d", "CrossEntropyLoss", "Dropout", "Linear", "MaxPool2d", "SGD", "StepLR"]
     here, there = (
         [
-            (v.id, v.status, v.findings, v.reason, v.oracle)
+            (v.id, v.status, v.findings, v.reason, v.oracle, v.diagnoses)
             for v in conformance.grade(
                 str(file),
                 layers,
@@ -391,4 +390,20 @@ def test_wrong_layers_get_the_same_verdicts(tmp_path):
         for isolate in (False, True)
     )
     assert repr(here) == repr(there)
-    assert {status for _, status, *_ in here} >= {"passed", "failed"}
+    assert {id.partition(":")[0] for id, status, *_ in here if status == "failed"} == {
+        find_spec(layer).path for layer in layers
+    }
+
+
+def test_notes_dialects_and_conventions_are_told(lab, tmp_path):
+    (tmp_path / "conformance.toml").write_text("[Linear]\nfloat64_only = true\n")
+    session = lab("class Linear_(numpy_reference.Linear): pass\n")
+    here = InProcessSession(load("lab.py"))
+    for layer in ("Linear", "SGD"):
+        for one in (session, here):
+            one.run(trial("Linear"))
+        assert session.dialect(layer) == here.dialect(layer)
+    assert session.dialect("Linear")
+    assert session.notes(["Linear", "SGD"]) == here.notes(["Linear", "SGD"])
+    assert session.conventions() == here.conventions()
+    assert [declared.id for declared in session.conventions()] == ["float64-only"]

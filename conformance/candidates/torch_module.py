@@ -45,8 +45,14 @@ class TorchSubject:
         self.result: torch.Tensor | None = None
 
     def seed(self, seed: int) -> None:
-        """Seed PyTorch's global generator."""
-        torch.default_generator.manual_seed(seed)  # torch.manual_seed looks for devices first
+        """Seed PyTorch's global generator.
+
+        `torch.manual_seed` asks every kind of device, and writes down a stack trace for each that
+        is not there: more work than most trials.
+        """
+        torch.default_generator.manual_seed(seed)
+        if torch.cuda.is_initialized():
+            torch.cuda.manual_seed_all(seed)
 
     def _tensor(self, name: str) -> torch.Tensor:
         if name not in self.tensors:

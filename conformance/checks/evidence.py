@@ -44,10 +44,7 @@ class Expects(Protocol):
 
 @dataclass
 class Memory:
-    """Observations and expectations of the cases in hand, by trial.
-
-    It is emptied when the case changes: one case's trials are never needed by another.
-    """
+    """Observations and expectations of one case in one mode, by trial."""
 
     observations: dict[tuple[str, str], Observation] = field(default_factory=dict)
     expectations: dict[str, Expectation | None] = field(default_factory=dict)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import seed as with_seed
@@ -11,54 +11,91 @@ from conformance.generation.strategies import bound_cases
 from conformance.records.verdict import Verdict
 from conformance.runner.plan import Planned
 from conformance.spec.binding import BoundCase
+from conformance.spec.model import Spec
 
 BAD = ("failed", "errored")
+
+Judged = tuple[Verdict, BoundCase]
 
 
 class _Failure(Exception):
     """Tells Hypothesis that an example fails."""
 
 
+def drawn_cases(spec: Spec, mode: str | None, examples: int, seed: int) -> list[BoundCase]:
+    """The generated cases of a spec in a mode: every check sees the same."""
+    cases: list[BoundCase] = []
+    _search(spec, mode, examples, seed, cases.append)
+    return cases
+
+
 def first_failure(
     planned: Planned,
+    cases: Sequence[BoundCase],
     examples: int,
     seed: int,
     judge: Callable[[BoundCase], Verdict],
     shrink: bool = True,
-) -> tuple[tuple[Verdict, BoundCase] | None, int]:
-    """The simplest failing case with its verdict (None if all pass), and how many were tried.
+) -> Judged | None:
+    """The simplest failing case with its verdict; else one that is skipped, or None if all pass.
 
-    Without `shrink` it is the first that fails: a known gap need not be made small on every run.
-    The examples depend on the seed and the spec alone, so every check sees the same cases.
+    `cases` are those of `drawn_cases`. Hypothesis draws them again, and shrinks, only if one fails;
+    and without `shrink` not even then: a known gap need not be made small on every run.
     """
-    worst: list[tuple[Verdict, BoundCase]] = []
-    tried = 0
+
+    def verdict_on(bound: BoundCase) -> Verdict | None:
+        """None for a configuration that has no such tensor."""
+        there = planned.tensor in planned.check.targets(bound, planned.mode)
+        return judge(bound) if there else None
+
+    skipped: Judged | None = None
+    for bound in cases:
+        verdict = verdict_on(bound)
+        if verdict is None or verdict.status == "passed":
+            continue
+        if verdict.status in BAD:
+            found = verdict, bound
+            return _simplest(planned, examples, seed, verdict_on) or found if shrink else found
+        if verdict.status == "skipped":
+            skipped = skipped or (verdict, bound)
+    return skipped
+
+
+def _simplest(
+    planned: Planned, examples: int, seed: int, verdict_on: Callable[[BoundCase], Verdict | None]
+) -> Judged | None:
+    """What Hypothesis shrinks the failure to; None if it does not come again."""
+    worst: list[Judged] = []
+
+    def fails(bound: BoundCase) -> None:
+        verdict = verdict_on(bound)
+        if verdict is not None and verdict.status in BAD:
+            worst.append((verdict, bound))
+            raise _Failure
+
+    try:
+        _search(planned.spec, planned.mode, examples, seed, fails)
+    except _Failure:
+        return worst[-1]  # Hypothesis ends with the simplest example it found
+    return None
+
+
+def _search(
+    spec: Spec, mode: str | None, examples: int, seed: int, look: Callable[[BoundCase], None]
+) -> None:
+    """Show `look` generated cases; what it raises is shrunk. They depend on seed and spec alone."""
 
     @with_seed(seed)
     @settings(
         max_examples=examples,
         database=None,
         deadline=None,
-        phases=(Phase.generate, Phase.shrink) if shrink else (Phase.generate,),
+        phases=(Phase.generate, Phase.shrink),
         suppress_health_check=list(HealthCheck),
         print_blob=False,
     )
-    @given(bound_cases(planned.spec, planned.mode))
+    @given(bound_cases(spec, mode))
     def search(bound: BoundCase) -> None:
-        nonlocal tried
-        tried += 1
-        if planned.tensor not in planned.check.targets(bound, planned.mode):
-            return  # this configuration has no such tensor
-        verdict = judge(bound)
-        if verdict.status in BAD:
-            worst.append((verdict, bound))
-            raise _Failure
-        if verdict.status == "skipped":
-            skipped.append((verdict, bound))
+        look(bound)
 
-    skipped: list[tuple[Verdict, BoundCase]] = []
-    try:
-        search()
-    except _Failure:
-        return worst[-1], tried  # Hypothesis ends with the simplest example it found
-    return (skipped[0] if skipped else None), tried
+    search()

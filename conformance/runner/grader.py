@@ -26,6 +26,9 @@ from conformance.spec.binding import BoundCase, bind
 from conformance.spec.expressions import format_bindings
 from conformance.spec.model import Case, Spec
 
+# Enough for the generated cases of the standard profile, which one check after another goes through.
+CASES_IN_MEMORY = EXAMPLES["standard"] + 3
+
 BY_NAME = {check.name: check for check in (*CATALOGUE, ERROR_CONTRACT)}
 
 
@@ -48,8 +51,8 @@ class Grader:
         self.gaps = gaps
         self._verdicts: dict[str, Verdict] = {}
         self._running: dict[str, bool] = {}
-        self._memory = Memory()
-        self._case_in_memory: tuple[str, str, str | None] | None = None
+        self._drawn: dict[tuple[str, str | None], list[BoundCase]] = {}
+        self._memories: dict[tuple[str, str, str | None], Memory] = {}
         self._diagnostician = diagnostician or Diagnostician()
 
     @cached_property
@@ -137,19 +140,23 @@ class Grader:
     def _judge_generated(self, planned: Planned) -> Verdict:
         """Judge generated cases; the verdict is that of the simplest failure."""
         # Hypothesis is slow to import, and collecting tests must not pay for it.
-        from conformance.runner.generated import first_failure
+        from conformance.runner.generated import drawn_cases, first_failure
 
-        examples = EXAMPLES[self.settings.profile]
-        found, tried = first_failure(
+        examples, seed = EXAMPLES[self.settings.profile], self.settings.seed
+        key = planned.spec.path, planned.mode
+        if key not in self._drawn:
+            self._drawn[key] = drawn_cases(planned.spec, planned.mode, examples, seed)
+        found = first_failure(
             planned,
+            self._drawn[key],
             examples,
-            self.settings.seed,
+            seed,
             lambda bound: self._judge_case(planned, bound),
             shrink=self.gaps is None or self.gaps.known(planned.id) is None,
         )
         if found is not None:
             return self._diagnosed(planned, *found)
-        return self._verdict(planned, "passed", bindings=f"{tried} generated cases")
+        return self._verdict(planned, "passed", bindings=f"{len(self._drawn[key])} generated cases")
 
     def _diagnosed(self, planned: Planned, verdict: Verdict, bound: BoundCase) -> Verdict:
         """A failure with what it looks like; a known convention has the severity of one."""
@@ -181,9 +188,8 @@ class Grader:
         memory: Memory | None = None,
     ) -> Evidence:
         programs = Programs(bound, planned.mode, self.settings.seed)
-        case = (planned.spec.path, programs.identity, planned.mode)
-        if case != self._case_in_memory:
-            self._memory, self._case_in_memory = Memory(), case
+        if memory is None:
+            memory = self._remembered((planned.spec.path, programs.identity, planned.mode))
         return Evidence(
             bound=bound,
             mode=planned.mode,
@@ -192,8 +198,16 @@ class Grader:
             programs=programs,
             candidate=session or self.session,
             oracle=self.oracle,
-            memory=memory or self._memory,
+            memory=memory,
         )
+
+    def _remembered(self, case: tuple[str, str, str | None]) -> Memory:
+        """What is known of a case; of those that nobody has asked for the longest, nothing."""
+        # The case in hand goes to the end.
+        self._memories[case] = memory = self._memories.pop(case, None) or Memory()
+        if len(self._memories) > CASES_IN_MEMORY:
+            del self._memories[next(iter(self._memories))]
+        return memory
 
     def _stopped(self, planned: Planned, trouble: Trouble, bound: BoundCase) -> Verdict:
         bindings = bound.describe()

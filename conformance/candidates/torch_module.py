@@ -51,7 +51,7 @@ class TorchSubject:
         is not there: more work than most trials.
         """
         torch.default_generator.manual_seed(seed)
-        if torch.cuda.is_initialized():
+        if torch.cuda.is_initialized():  # type: ignore[no-untyped-call]
             torch.cuda.manual_seed_all(seed)
 
     def _tensor(self, name: str) -> torch.Tensor:

@@ -26,7 +26,7 @@ from conformance.spec.binding import BoundCase, bind
 from conformance.spec.expressions import format_bindings
 from conformance.spec.model import Case, Spec
 
-# Enough for the generated cases of the standard profile, which one check after another goes through.
+# Enough for the generated cases of the standard profile: one check after another goes through them.
 CASES_IN_MEMORY = EXAMPLES["standard"] + 3
 
 BY_NAME = {check.name: check for check in (*CATALOGUE, ERROR_CONTRACT)}

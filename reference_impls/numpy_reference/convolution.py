@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .module import Array, Module, Random, uniform
-from .windows import Pair, as_batch, crop, pad, pair, taps
+from .windows import Pair, as_batch, cells, crop, pad, pair
 
 
 class Conv2d(Module):
@@ -89,35 +89,61 @@ class Conv2d(Module):
             )
         windows = self._windows(h, w)
         padded = pad(images, *self._margins, value=0)
-        patches = np.empty((n, c, *self.kernel_size, *windows), x.dtype)
-        for i, j, seen in taps(self.kernel_size, self.stride, self.dilation, windows):
-            patches[:, :, i, j] = padded[seen]
-        # One matrix product per image and group: (outputs, cells) times (cells, windows).
-        cells = math.prod(self.weight.shape[1:])
-        columns = patches.reshape(n, self.groups, cells, math.prod(windows))
-        weight = self.weight.astype(x.dtype).reshape(self.groups, -1, cells)
-        self._saved = columns, weight, patches.shape, padded.shape
-        y = (weight @ columns).reshape(n, self.out_channels, *windows)
+        # strips[n, :, j] holds what column j of the kernel sees of image n, in every row of it. Row
+        # i of the kernel sees some rows of each strip: one matrix product (outputs, cells) times
+        # (cells, windows) per group, for which nothing is copied if the stride is 1.
+        strips = np.empty((n, c, self.kernel_size[1], padded.shape[2], windows[1]), x.dtype)
+        weight = self._by_kernel_row(self.weight.astype(x.dtype))
+        y = np.zeros((n, *weight.shape[1:3], math.prod(windows)), x.dtype)
+        # Image by image: the strips of one stay in the processor's cache.
+        for image, strip, sums in zip(padded, strips, y, strict=True):
+            for j, seen in enumerate(self._seen(1, windows)):
+                strip[:, j] = image[:, :, seen]
+            for i, seen in enumerate(self._seen(0, windows)):
+                sums += weight[i] @ strip[:, :, seen].reshape(len(sums), -1, sums.shape[-1])
+        self._saved = strips, weight, windows, padded.shape
+        y = y.reshape(n, self.out_channels, *windows)
         if self.bias is not None:
             y += self.bias.astype(x.dtype)[:, None, None]
         return y if x.ndim == 4 else y[0]
 
     def _backward(self, grad_output: Array) -> Array:
-        columns, weight, patches_shape, padded_shape = self._saved
-        n, groups, _, positions = columns.shape
-        dy = grad_output.reshape(n, groups, self.out_channels // groups, positions)
-        grad_weight = (dy @ columns.swapaxes(-1, -2)).sum(0)
+        strips, weight, windows, padded_shape = self._saved
+        n, c = padded_shape[:2]
+        dy = grad_output.reshape(n, *weight.shape[1:3], math.prod(windows))
+        grad_weight = np.zeros_like(weight)
+        grad_padded = np.zeros(padded_shape, dy.dtype)
+        for strip, grad_sums, grad_image in zip(strips, dy, grad_padded, strict=True):
+            # What overlapping windows see gets a share from each, so the shares add up.
+            grad_strip = np.zeros_like(strip)
+            for i, seen in enumerate(self._seen(0, windows)):
+                cells = strip[:, :, seen].reshape(self.groups, -1, dy.shape[-1])
+                grad_weight[i] += grad_sums @ cells.swapaxes(-1, -2)
+                grad_cells = weight[i].swapaxes(-1, -2) @ grad_sums
+                grad_strip[:, :, seen] += grad_cells.reshape(c, -1, *windows)
+            for j, seen in enumerate(self._seen(1, windows)):
+                grad_image[:, :, seen] += grad_strip[:, j]
         self._accumulate(
-            weight=grad_weight.reshape(self.weight.shape),
+            weight=self._as_kernels(grad_weight),
             bias=dy.sum((0, 3)).reshape(self.out_channels),
         )
-        grad_patches = (weight.swapaxes(-1, -2) @ dy).reshape(patches_shape)
-        grad_padded = np.zeros(padded_shape, dy.dtype)
-        windows = patches_shape[-2:]
-        for i, j, seen in taps(self.kernel_size, self.stride, self.dilation, windows):
-            grad_padded[seen] += grad_patches[:, :, i, j]  # windows overlap, so their shares add up
         dx = crop(grad_padded, *self._margins)
         return dx if grad_output.ndim == 4 else dx[0]
+
+    def _by_kernel_row(self, weight: Array) -> Array:
+        """Return the kernels as (row, group, outputs, cells)."""
+        f, c, kh, kw = weight.shape
+        weight = weight.transpose(2, 0, 1, 3)
+        return weight.reshape(kh, self.groups, f // self.groups, c * kw)
+
+    def _as_kernels(self, rows: Array) -> Array:
+        """Undo `_by_kernel_row`."""
+        f, c, kh, kw = self.weight.shape
+        return rows.reshape(kh, f, c, kw).transpose(1, 2, 0, 3)
+
+    def _seen(self, axis: int, windows: Pair) -> list[slice]:
+        """Return for each kernel cell along an axis which places the windows see with it."""
+        return cells(self.kernel_size[axis], self.stride[axis], self.dilation[axis], windows[axis])
 
     def _windows(self, h: int, w: int) -> Pair:
         """Return how many windows fit below and beside each other."""

@@ -42,15 +42,18 @@ def crop(x: Array, rows: Pair, columns: Pair) -> Array:
     return x[..., rows[0] : x.shape[-2] - rows[1], columns[0] : x.shape[-1] - columns[1]]
 
 
+def cells(kernel: int, stride: int, dilation: int, windows: int) -> list[slice]:
+    """Return for each kernel cell along one axis which places all windows see with that cell."""
+    extent = stride * (windows - 1) + 1
+    starts = (i * dilation for i in range(kernel))
+    return [slice(start, start + extent, stride) for start in starts]
+
+
 def taps(
     kernel: Pair, stride: Pair, dilation: Pair, windows: Pair
 ) -> Iterator[tuple[int, int, tuple[Any, ...]]]:
     """Yield for each kernel cell (i, j) where in the padded images all windows have that cell."""
-
-    def cells(axis: int, offset: int) -> slice:
-        start = offset * dilation[axis]
-        return slice(start, start + stride[axis] * (windows[axis] - 1) + 1, stride[axis])
-
-    for i in range(kernel[0]):
-        for j in range(kernel[1]):
-            yield i, j, (..., cells(0, i), cells(1, j))
+    rows, columns = map(cells, kernel, stride, dilation, windows)
+    for i, row in enumerate(rows):
+        for j, column in enumerate(columns):
+            yield i, j, (..., row, column)

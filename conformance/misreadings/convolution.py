@@ -166,37 +166,6 @@ class FirstKernelForAllChannels(Reread, reference.Conv2d):
         return first
 
 
-@misreading("Conv2d", "weight-in-by-out")
-class WeightInByOut(Reread, reference.Conv2d):
-    """The weight has the shape (in, out, height, width)."""
-
-    def _set_parameters(self, **parameters: Array | None) -> None:
-        if (weight := parameters["weight"]) is not None:
-            parameters["weight"] = self._unread(weight).copy()
-        super()._set_parameters(**parameters)
-
-    def _read(self, values: Array) -> Array:
-        return values.swapaxes(0, 1)
-
-    _unread = _read
-
-
-@misreading("Conv2d", "weight-channels-last")
-class WeightChannelsLast(Reread, reference.Conv2d):
-    """The weight has the shape (height, width, in, out)."""
-
-    def _set_parameters(self, **parameters: Array | None) -> None:
-        if (weight := parameters["weight"]) is not None:
-            parameters["weight"] = self._unread(weight).copy()
-        super()._set_parameters(**parameters)
-
-    def _read(self, values: Array) -> Array:
-        return values.transpose(3, 2, 0, 1)
-
-    def _unread(self, values: Array) -> Array:
-        return values.transpose(2, 3, 1, 0)
-
-
 @misreading("Conv2d", "output-channels-last")
 class OutputChannelsLast(reference.Conv2d):
     """The output has the shape (N, H, W, F)."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -12,8 +12,8 @@ from conformance.checks.check import check
 from conformance.checks.evidence import Evidence
 from conformance.numerics.comparison import compare
 from conformance.numerics.tolerance import UNIT_ROUNDOFF
-from conformance.records.trial import Train
-from conformance.records.verdict import Finding
+from conformance.records.trial import Train, Trial
+from conformance.records.verdict import Finding, Series
 from conformance.spec.binding import BoundCase
 from conformance.spec.expressions import parse_expression
 
@@ -100,15 +100,20 @@ def closed_form(evidence: Evidence) -> Iterator[Finding]:
     assert scheduler is not None
     expression = parse_expression(scheduler.closed_form)
     trial = evidence.programs.schedule()
-    for t in range(scheduler.steps + 1):
+
+    def rate(t: int) -> float:
         bindings = {**evidence.bound.bindings, "lr0": scheduler.lr0, "t": t, "pi": math.pi}
-        wanted = np.asarray(float(expression(bindings)))
+        return float(expression(bindings))
+
+    for t in range(scheduler.steps + 1):
+        wanted = np.asarray(rate(t))
         size = max(scheduler.lr0, abs(float(wanted)))
         allowed = (16 + 4 * t) * UNIT_ROUNDOFF["float64"] * size
         got = evidence.step(trial, t).outputs["lr"]
         note = f"after {t} steps" if t else "before the first step"
         if finding := compare("lr", got, wanted, allowed, (note,)):
-            yield finding
+            rates = [float(record.outputs["lr"]) for record in evidence.observe(trial).steps]
+            yield replace(finding, series=_curves("lr", rates, map(rate, range(len(rates)))))
             return
 
 
@@ -137,8 +142,27 @@ def loss_curve(evidence: Evidence) -> Iterator[Finding]:
         expected = evidence.expected(trial, number)["loss"]
         note = f"first at step {count} of {len(steps)}"
         for finding in evidence.against("loss", got, expected, note):
-            yield finding
+            yield replace(finding, series=_losses(evidence, trial, steps))
             return
+
+
+def _losses(evidence: Evidence, trial: Trial, steps: Sequence[int]) -> tuple[Series, ...]:
+    """The loss curve as far as the candidate came, beside the one that it should be."""
+    records = evidence.observe(trial).steps[evidence.programs.start :]
+    got = [float(records[number].outputs["loss"]) for number in steps if number < len(records)]
+    wanted = [float(evidence.expected(trial, number)["loss"].value) for number in steps]
+    return _curves("loss", got, wanted, first=1)
+
+
+def _curves(
+    name: str, got: Iterable[float], wanted: Iterable[float], first: int = 0
+) -> tuple[Series, ...]:
+    """What the candidate showed step by step, and what it should have."""
+    pairs = ((f"{name}, yours", tuple(got)), (f"{name}, expected", tuple(wanted)))
+    return tuple(
+        Series(label, tuple(map(float, range(first, first + len(values)))), values)
+        for label, values in pairs
+    )
 
 
 @check("trained", group="forward", tier="core", kinds=("net",), requires=("loss_curve",))

@@ -13,7 +13,7 @@ NonFinite = Literal["Infinity", "-Infinity", "NaN"]
 def number_to_json(value: float) -> float | NonFinite:
     """Infinities and NaN as the strings from which pydantic reads them back."""
     if math.isfinite(value):
-        return value
+        return float(value)  # NumPy's scalars are floats that pydantic does not take for one
     return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
 
 

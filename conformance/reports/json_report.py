@@ -6,10 +6,16 @@ import json
 from pathlib import Path
 from typing import Any
 
-from conformance.records.json import adapter, from_json, to_json
-from conformance.records.report import Report
+from pydantic import ValidationError
+
+from conformance.records.json import adapter, from_data, to_json
+from conformance.records.report import SCHEMA_VERSION, Report
 
 FILE_NAME = "report.json"
+
+
+class UnreadableReport(Exception):
+    """A file that is not a report, or not one of this version; the message is for users."""
 
 
 def write_json(report: Report, folder: Path) -> Path:
@@ -21,8 +27,38 @@ def write_json(report: Report, folder: Path) -> Path:
 
 
 def read_json(path: Path) -> Report:
-    """Read a report; raises `pydantic.ValidationError` if it is not one."""
-    return from_json(Report, path.read_bytes())
+    """Read a report, or the one in a folder; raises `UnreadableReport` if that cannot be done."""
+    if path.is_dir():
+        path = path / FILE_NAME
+    try:
+        data = json.loads(path.read_bytes())
+    except OSError as error:
+        raise UnreadableReport(f"{path}: cannot be read: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise UnreadableReport(f"{path}: is not a report: not text in UTF-8") from None
+    except (ValueError, RecursionError) as error:
+        raise UnreadableReport(f"{path}: is not a report: not JSON: {error}") from None
+    version = data.get("schema_version") if isinstance(data, dict) else None
+    if version is None:
+        raise UnreadableReport(
+            f"{path}: is not a report: it has no schema_version "
+            "(pytest --impl=NAME --conformance-report=DIR writes one)"
+        )
+    if version != SCHEMA_VERSION:
+        raise UnreadableReport(
+            f"{path}: is a report of schema version {version}, and this version of "
+            f"layer-conformance reads {SCHEMA_VERSION}: grade again, or use the version that "
+            "wrote it"
+        )
+    try:
+        return from_data(Report, data)
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(map(str, first["loc"])) or "the top"
+        raise UnreadableReport(
+            f"{path}: is a broken report: at {place}: {first['msg']} "
+            f"({error.error_count()} mistake{'s' * (error.error_count() > 1)} in all)"
+        ) from None
 
 
 def report_json_schema() -> dict[str, Any]:

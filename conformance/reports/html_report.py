@@ -1,0 +1,243 @@
+"""``index.html``: everything a run showed, for people."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from conformance.records.report import Report
+from conformance.records.text import finding_lines
+from conformance.records.verdict import SEVERITIES, Finding, Status, Verdict
+from conformance.reports.html import Anchors, page
+from conformance.reports.plots import (
+    Chart,
+    Element,
+    HeatMap,
+    error_picture,
+    largest_errors,
+    series_picture,
+)
+from conformance.reports.views import (
+    WORST_FIRST,
+    Cause,
+    Cell,
+    Row,
+    by_check,
+    case_label,
+    causes,
+    failures,
+    finding_words,
+    first_words,
+    matrix,
+)
+
+FILE_NAME = "index.html"
+
+CAUSES = 6
+# Failures of one check on one layer look alike: so many are told in full, so many with pictures.
+IN_FULL = 12
+PICTURED = 2
+TEXT = 4000  # characters of a message, a script or a print that are shown
+
+TITLES = {
+    "shape": "Shapes",
+    "forward": "Forward",
+    "gradients": "Gradients",
+    "differences": "Finite differences",
+    "state": "State",
+    "purity": "Purity",
+    "relations": "Relations",
+    "errors": "Errors",
+}
+
+
+@dataclass(frozen=True)
+class FindingView:
+    """One finding: its lines, and its pictures."""
+
+    lines: tuple[str, ...]
+    picture: HeatMap | Chart | None
+    curves: Chart | None
+    largest: tuple[Element, ...]
+
+
+@dataclass(frozen=True)
+class FailureView:
+    """One failure told in full."""
+
+    anchor: str
+    verdict: Verdict
+    label: str
+    first: str
+    findings: tuple[FindingView, ...]
+    place: str
+
+
+@dataclass(frozen=True)
+class Line:
+    """Checks that need one line: those of one name that passed, or those of one reason."""
+
+    status: Status
+    title: str
+    cases: str
+    count: int
+
+
+@dataclass(frozen=True)
+class GroupView:
+    """A cell of the matrix, unfolded."""
+
+    anchor: str
+    title: str
+    cell: Cell
+    failures: tuple[FailureView, ...]
+    lines: tuple[Line, ...]
+
+
+@dataclass(frozen=True)
+class LayerView:
+    """A row of the matrix, unfolded."""
+
+    anchor: str
+    row: Row
+    groups: tuple[GroupView | None, ...]
+
+
+@dataclass(frozen=True)
+class CauseView:
+    """A cause, and where its first failure is told."""
+
+    cause: Cause
+    anchor: str | None
+
+
+def write_html(report: Report, folder: Path) -> Path:
+    """Write ``index.html`` into `folder`, which is made if need be; returns the file."""
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / FILE_NAME
+    path.write_text(render_html(report), encoding="utf-8")
+    return path
+
+
+def render_html(report: Report) -> str:
+    """The page."""
+    table, anchors, places = matrix(report), Anchors(), dict[str, str]()
+    for name in ("main", "look-first", "matrix", "layers", "about", "filters"):
+        anchors(name)  # the page's own
+    layers = [_layer(row, anchors, places) for row in table.rows]
+    found = causes(report)
+    statuses = Counter(verdict.status for verdict in report.verdicts)
+    return page(
+        "report.html.j2",
+        report=report,
+        groups=[TITLES.get(group, group) for group in table.groups],
+        layers=layers,
+        causes=[CauseView(cause, places.get(cause.verdicts[0].id)) for cause in found[:CAUSES]],
+        more_causes=len(found) - CAUSES,
+        failing=sum(1 for _ in failures(report.verdicts)),
+        failing_layers=len({v.id.partition("::")[0] for v in failures(report.verdicts)}),
+        statuses=[(status, statuses[status]) for status in WORST_FIRST if statuses[status]],
+        severities=[s for s in SEVERITIES if any(v.severity == s for v in report.verdicts)],
+        families=list(dict.fromkeys(layer.family for layer in report.layers)),
+        environment=_environment(report),
+    )
+
+
+def _environment(report: Report) -> list[tuple[str, str]]:
+    e = report.environment
+    return [
+        ("Implementation", report.implementation),
+        ("Oracle", report.oracle),
+        ("Tier", e.tier),
+        ("Profile", e.profile),
+        ("Seed", str(e.seed)),
+        ("Python", e.python),
+        ("NumPy", e.numpy),
+        ("PyTorch", e.torch or "not installed"),
+        ("Platform", e.platform),
+        ("layer-conformance", e.conformance),
+        ("Schema of report.json", report.schema_version),
+    ]
+
+
+def _layer(row: Row, anchors: Anchors, places: dict[str, str]) -> LayerView:
+    anchor = anchors(row.layer.name)
+    groups = tuple(
+        _group(cell, anchor, anchors, places) if cell.verdicts else None for cell in row.cells
+    )
+    return LayerView(anchor, row, groups)
+
+
+def _group(cell: Cell, layer: str, anchors: Anchors, places: dict[str, str]) -> GroupView:
+    anchor = anchors(f"{layer}-{cell.group}")
+    told, left = [], []
+    for members in by_check(failures(cell.verdicts)).values():
+        told += [
+            _failure(verdict, layer, anchors, places, pictured=number < PICTURED)
+            for number, verdict in enumerate(members[:IN_FULL])
+        ]
+        left += members[IN_FULL:]
+    return GroupView(
+        anchor=anchor,
+        title=TITLES.get(cell.group, cell.group),
+        cell=cell,
+        failures=tuple(told),
+        lines=tuple(_lines(cell.verdicts, left)),
+    )
+
+
+def _failure(
+    verdict: Verdict, layer: str, anchors: Anchors, places: dict[str, str], pictured: bool
+) -> FailureView:
+    anchor = anchors(f"{layer}-{verdict.check}-{case_label(verdict)}")
+    places[verdict.id] = anchor
+    return FailureView(
+        anchor=anchor,
+        verdict=verdict,
+        label=case_label(verdict),
+        first=_cut(first_words(verdict), 240),
+        findings=tuple(_finding(finding, pictured) for finding in verdict.findings),
+        place=f"{verdict.id.partition('::')[0]}:{verdict.spec_line}",
+    )
+
+
+def _finding(finding: Finding, pictured: bool) -> FindingView:
+    lines = tuple(_cut(line, TEXT) for line in finding_lines(finding)) or (finding_words(finding),)
+    if not pictured:
+        return FindingView(lines, None, None, ())
+    return FindingView(
+        lines=lines,
+        picture=error_picture(finding),
+        curves=series_picture(finding.series),
+        largest=tuple(largest_errors(finding.values)) if finding.values else (),
+    )
+
+
+def _lines(verdicts: Iterable[Verdict], left: Iterable[Verdict]) -> Iterator[Line]:
+    """Failures beyond those told in full, then what was not run by reason, what passed by check."""
+    for name, members in by_check(left).items():
+        yield Line("failed", f"{name}: more of the same", _cases(members), len(members))
+    for status in ("blocked", "skipped"):
+        by_reason: dict[str, list[Verdict]] = {}
+        for verdict in verdicts:
+            if verdict.status == status:
+                by_reason.setdefault(verdict.reason, []).append(verdict)
+        for reason, members in by_reason.items():
+            checks = ", ".join(
+                name if len(each) == 1 else f"{name} ×{len(each)}"
+                for name, each in by_check(members).items()
+            )
+            yield Line(status, _cut(reason, 240) or status, checks, len(members))
+    for status in ("xfailed", "passed"):
+        for name, members in by_check(v for v in verdicts if v.status == status).items():
+            yield Line(status, name, _cases(members), len(members))
+
+
+def _cases(verdicts: Iterable[Verdict]) -> str:
+    return ", ".join(map(case_label, verdicts))
+
+
+def _cut(text: str, length: int) -> str:
+    return text if len(text) <= length else text[: length - 1] + "…"

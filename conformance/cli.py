@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from json import dumps
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 from rich import box
@@ -26,10 +26,10 @@ from conformance.candidates.loading import ImplementationError
 from conformance.candidates.loading import load as load_implementation
 from conformance.checks import CATALOGUE
 from conformance.oracles.oracle import OracleError
-from conformance.records.report import score
+from conformance.records.report import Report, score
 from conformance.records.text import percent
 from conformance.reports.check_list import checks_markdown
-from conformance.reports.json_report import report_json_schema_text
+from conformance.reports.json_report import UnreadableReport, read_json, report_json_schema_text
 from conformance.reports.mapping import mapping_text
 from conformance.runner.grader import Grader
 from conformance.runner.plan import plan
@@ -437,6 +437,93 @@ def inspect(
         write_binding.write_text(rows_as_binding(loaded, rows), encoding="utf-8")
         _console(stderr=True).print(f"wrote {write_binding}", soft_wrap=True)
     typer.echo(rows_as_json(rows) if as_json else mapping_text(rows), nl=as_json)
+
+
+@app.command()
+def report(
+    file: Annotated[Path, typer.Argument(metavar="REPORT", help="report.json, or its folder.")],
+    form: Annotated[
+        Literal["html", "markdown", "terminal"], typer.Option("--format", help="What to write.")
+    ] = "terminal",
+    out: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write it here instead of printing it.")
+    ] = None,
+) -> None:
+    """Show a report again: as a page, as Markdown, or as the table of the terminal."""
+    from conformance.reports.html_report import render_html  # the others do not wait for templates
+    from conformance.reports.markdown import markdown
+    from conformance.reports.terminal import render
+
+    read, console = _read(file), _console()
+    if form == "terminal":
+        color = console.is_terminal and out is None
+        text = render(read, max(80, console.width), color)
+    else:
+        text = render_html(read) if form == "html" else markdown(read)
+    _put(text, out)
+
+
+@app.command()
+def diff(
+    old: Annotated[Path, typer.Argument(help="report.json of before, or its folder.")],
+    new: Annotated[Path, typer.Argument(help="report.json of now, or its folder.")],
+) -> None:
+    """What changed between two reports; exit status 1 if something newly fails."""
+    from conformance.reports.difference import difference, difference_text
+
+    before, after = _read(old), _read(new)
+    typer.echo(difference_text(before, after), nl=False)
+    if difference(before, after).newly_failing:
+        raise typer.Exit(1)
+
+
+@app.command()
+def compare(
+    files: Annotated[
+        list[Path], typer.Argument(metavar="REPORT…", help="report.json, or folders.")
+    ],
+    html: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Also write the table as a page.")
+    ] = None,
+    as_markdown: Annotated[bool, typer.Option("--markdown", help="Print Markdown.")] = False,
+) -> None:
+    """Several reports side by side: a row per layer, a column per report."""
+    from conformance.reports.scoreboard import (
+        scoreboard,
+        scoreboard_html,
+        scoreboard_markdown,
+        scoreboard_text,
+    )
+
+    board = scoreboard({str(file): _read(file) for file in files})
+    console = _console()
+    if html is not None:
+        _put(scoreboard_html(board), html)
+    if as_markdown:
+        typer.echo(scoreboard_markdown(board), nl=False)
+    else:
+        text = scoreboard_text(board, max(80, console.width), console.is_terminal)
+        typer.echo(text, nl=False)
+
+
+def _read(file: Path) -> Report:
+    try:
+        return read_json(file)
+    except UnreadableReport as error:
+        raise _fail(str(error)) from None
+
+
+def _put(text: str, out: Path | None) -> None:
+    """Print a text, or write it and say where."""
+    if out is None:
+        typer.echo(text, nl=False)
+        return
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        out.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise _fail(f"{out}: cannot be written: {error.strerror}") from None
+    _console(stderr=True).print(f"wrote {out}", soft_wrap=True)
 
 
 @app.command()

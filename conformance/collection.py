@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from conformance.candidates.loading import ImplementationError, read_binding, resolve
+from conformance.live import Progress, live
 from conformance.oracles.choice import Judge, OracleUnavailable
 from conformance.records.json import from_data, to_data
 from conformance.records.report import Convention, Report
@@ -145,6 +146,13 @@ class Conformance:
 
     # --- running ------------------------------------------------------------------------------
 
+    @pytest.hookimpl(trylast=True)
+    def pytest_sessionstart(self, session: pytest.Session) -> None:
+        """A long run on a terminal shows how far it is, in one line instead of dots."""
+        terminal = self.config.pluginmanager.getplugin("terminalreporter")
+        if self.benchmarks is None and terminal is not None and live(self.config, terminal):
+            self.config.pluginmanager.register(Progress(session, terminal), "conformance-progress")
+
     @cached_property
     def grader(self) -> Grader:
         """The grader over the loaded implementation."""
@@ -184,6 +192,8 @@ class Conformance:
         verdict = getattr(item, "verdict", None)
         if report.when == "call" and verdict is not None:
             setattr(report, VERDICT, to_data(verdict))
+            if self.config.getoption("xmlpath", None):
+                report.user_properties += junit_properties(verdict)
         return report
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
@@ -330,10 +340,10 @@ class Conformance:
         if green and (nothing or unexplained or self.stale or self.replaced):
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
         if self.report_folder:
-            from conformance.reports.json_report import write_json
+            from conformance.reports.folder import write_folder
 
             folder = Path(self.config.invocation_params.dir, self.report_folder)
-            self.written = write_json(self.report, folder)
+            self.written = write_folder(self.report, folder)
 
     def _print_summary(self) -> None:
         """The table, and the line that sums up; after everything that pytest itself prints."""
@@ -359,6 +369,21 @@ class Conformance:
         else:
             width = max(80, terminal._screen_width)
             terminal.write("\n" + render(self.report, width, terminal.hasmarkup))
+
+
+def junit_properties(verdict: Verdict) -> list[tuple[str, object]]:
+    """What ``--junitxml`` records beside the outcome, so that CI can group failures."""
+    properties = {
+        "layer": verdict.layer,
+        "check": verdict.check,
+        "case": verdict.case,
+        "group": verdict.group,
+        "tier": verdict.tier,
+        "status": verdict.status,
+        "severity": verdict.severity,
+        "diagnosis": ", ".join(diagnosis.id for diagnosis in verdict.diagnoses),
+    }
+    return [(name, value) for name, value in properties.items() if value]
 
 
 class SpecFile(pytest.File):

@@ -56,7 +56,12 @@ _OPTIONS: tuple[tuple[str, str | tuple[str, ...], str, str], ...] = (
         "4096",
         "How much memory an isolated implementation may use, in MiB (default: 4096).",
     ),
-    ("report", "DIR", "", "Write report.json into this folder."),
+    (
+        "report",
+        "DIR",
+        "",
+        "Write index.html, report.json, summary.md and badge.json into this folder.",
+    ),
     ("gaps", "FILE", "", "Failures that are expected, each with a reason (TOML)."),
 )
 

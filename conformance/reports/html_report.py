@@ -20,6 +20,7 @@ from conformance.reports.plots import (
     series_picture,
 )
 from conformance.reports.views import (
+    CAUSES,
     WORST_FIRST,
     Cause,
     Cell,
@@ -35,7 +36,6 @@ from conformance.reports.views import (
 
 FILE_NAME = "index.html"
 
-CAUSES = 6
 # Failures of one check on one layer look alike: so many are told in full, so many with pictures.
 IN_FULL = 12
 PICTURED = 2

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from io import StringIO
 
 from rich import box
@@ -10,10 +9,9 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from conformance.checks.check import GROUPS
 from conformance.records.report import LayerSummary, Report
 from conformance.records.text import declared, last_line, percent
-from conformance.records.verdict import Verdict
+from conformance.reports.views import CAUSES, Cell, causes, matrix
 
 
 def render(report: Report, width: int = 100, color: bool = False) -> str:
@@ -38,6 +36,15 @@ def render(report: Report, width: int = 100, color: bool = False) -> str:
             console.print(f"{name:<18} {remark}", soft_wrap=True)
         if remarks:
             console.print()
+    if found := causes(report):
+        console.print("what to look at first", style="bold")
+        for cause in found[:CAUSES]:
+            # A line each: the failures themselves were printed in full.
+            line = " ".join(f"{cause.line}".split())
+            console.print(f"  {_cut(line, width - 2)}", soft_wrap=True)
+        if len(found) > CAUSES:
+            console.print(f"  … and {len(found) - CAUSES} more", soft_wrap=True)
+        console.print()
     for note in [*report.notes, *declared(report)]:
         console.print(note, soft_wrap=True)
     console.print(Text(last_line(report), style="green" if report.ok else "red"), soft_wrap=True)
@@ -46,17 +53,19 @@ def render(report: Report, width: int = 100, color: bool = False) -> str:
 
 def _table(report: Report) -> Table:
     """One row per layer; a cell counts passed checks, or passed/owed where some did not pass."""
-    present = {verdict.group for verdict in report.verdicts}
-    groups = [group for group in GROUPS if group in present]
+    view = matrix(report)
+    covered = any(row.summary.skipped for row in report.layers)
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, padding=(0, 1, 0, 0))
     table.add_column("layer", no_wrap=True, overflow="ellipsis", max_width=16)
-    for group in groups:
+    for group in view.groups:
         table.add_column(_HEADINGS.get(group, group), justify="right", no_wrap=True)
     table.add_column("score", justify="right", no_wrap=True)
-    for row in report.layers:
-        members = [v for v in report.verdicts if v.id.startswith(row.spec + "::")]
-        cells = [_cell([v for v in members if v.group == group]) for group in groups]
-        table.add_row(row.name, *cells, _score(row))
+    if covered:
+        table.add_column("cover", justify="right", no_wrap=True)
+    for row in view.rows:
+        cells = [_cell(cell) for cell in row.cells]
+        coverage = [_share(row.layer.summary.coverage)] if covered else []
+        table.add_row(row.layer.name, *cells, _score(row.layer), *coverage)
     return table
 
 
@@ -72,21 +81,25 @@ _HEADINGS = {
 _REASONS = 3  # how many reasons for skipping are printed; the JSON report has all
 
 
-def _cell(verdicts: Sequence[Verdict]) -> Text:
-    owed = [verdict for verdict in verdicts if verdict.status != "skipped"]
-    passed = sum(verdict.status == "passed" for verdict in owed)
-    if not owed:
-        return Text("–" if verdicts else "", style="dim")
-    if passed == len(owed):
-        return Text(str(passed), style="green")
-    return Text(f"{passed}/{len(owed)}", style="bold red")
+def _cell(cell: Cell) -> Text:
+    style = {"passed": "green", "skipped": "dim", None: ""}.get(cell.status, "bold red")
+    return Text(cell.short, style=style)
 
 
 def _score(row: LayerSummary) -> Text:
     style = (
         "green" if row.summary.score == 100 else "red" if row.summary.score is not None else "dim"
     )
-    return Text(percent(row.summary.score).removesuffix(" %"), style=style)
+    return Text(_share(row.summary.score), style=style)
+
+
+def _share(value: float | None) -> str:
+    """A percentage under a heading."""
+    return percent(value).removesuffix(" %")
+
+
+def _cut(text: str, length: int) -> str:
+    return text if len(text) <= length else text[: length - 1] + "…"
 
 
 def _remark(row: LayerSummary) -> str:

@@ -13,6 +13,8 @@ from conformance.records.report import LayerSummary, Report
 from conformance.records.text import element, numbers
 from conformance.records.verdict import SEVERITIES, Finding, Severity, Status, Verdict
 
+CAUSES = 5  # of what to look at first
+
 FAILING: tuple[Status, ...] = ("failed", "errored")
 
 # How bad a status is; a cell of the matrix shows the worst of its checks.

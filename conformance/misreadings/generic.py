@@ -264,6 +264,7 @@ class ParametersClobbered(Right):
 @generic(
     "parameters-of-the-first-call",
     "forward keeps using the parameters of its first call: those of now count",
+    "parameters_seen",
     "fd_{tensor}",
     applies=has_parameters,
 )

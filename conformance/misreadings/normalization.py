@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 import numpy as np
+import numpy.typing as npt
 
 from conformance.misreadings.catalogue import misreading, mistake_of
 from conformance.misreadings.parameters import Misshapen
@@ -405,6 +406,15 @@ class AlwaysFourAxes(reference.ChannelwiseScaling):
         super()._forward(x)  # for its errors
         weight, bias = (v.reshape(1, -1, 1, 1) for v in self._scale_and_shift(x.dtype))
         return weight * x + bias
+
+
+@misreading("ChannelwiseScaling", "one-added-to-weight")
+class OneAddedToWeight(reference.ChannelwiseScaling):
+    """Scales by 1 + weight."""
+
+    def _scale_and_shift(self, dtype: npt.DTypeLike) -> tuple[Array, Array]:
+        weight, bias = super()._scale_and_shift(dtype)
+        return 1 + weight, bias
 
 
 @misreading("ChannelwiseScaling", "along-the-axis-that-fits")

@@ -140,3 +140,24 @@ class WeightStartsAtZero(reference.Module):
         if (weight := parameters["weight"]) is not None:
             parameters["weight"] = np.zeros_like(weight)
         super()._set_parameters(**parameters)
+
+
+@mistake_of(reference.Linear, reference.Conv2d, id="starts-normal")
+class StartsNormal(reference.Module):
+    """The weight starts as standard normal values, whatever its size."""
+
+    def _set_parameters(self, **parameters: Array | None) -> None:
+        if (weight := parameters.get("weight")) is not None:
+            normal = np.random.default_rng(0).standard_normal(weight.shape)
+            parameters["weight"] = normal.astype(weight.dtype)
+        super()._set_parameters(**parameters)
+
+
+@mistake_of(reference.Linear, reference.Conv2d, id="weight-starts-at-zero")
+class SymmetricWeight(reference.Module):
+    """The weight starts as zeros."""
+
+    def _set_parameters(self, **parameters: Array | None) -> None:
+        if (weight := parameters.get("weight")) is not None:
+            parameters["weight"] = np.zeros_like(weight)
+        super()._set_parameters(**parameters)

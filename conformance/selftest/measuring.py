@@ -146,29 +146,41 @@ def survey(name: str, correct: tuple[str, ...]) -> Survey:
     """Measure one spec; takes names, so that another process can do it."""
     spec = find_spec(name)
     diagnostician = Diagnostician()
+    rows = tuple(measure(spec, entry, diagnostician) for entry in spec.misreadings)
     return Survey(
-        rows=tuple(measure(spec, entry, diagnostician) for entry in spec.misreadings),
-        kills=tuple(_kills(spec)),
+        rows=rows,
+        kills=tuple(_kills(spec, rows)),
         alarms=tuple(alarm for each in correct for alarm in alarms(spec, each)),
         lint=tuple(lint(spec)),
     )
 
 
-def _kills(spec: Spec) -> Iterator[Kill]:
+def _kills(spec: Spec, rows: Iterable[Row]) -> Iterator[Kill]:
+    """Every mutant, put to the checks that nothing has failed yet first.
+
+    So a check that only a mutant can fail is not called idle because another was quicker.
+    """
+    busy = {name for row in rows for name in row.caught_by}
     for mutant in generic_mutants(spec):
-        yield kill(mutant, "generic")
+        found = kill(mutant, "generic", busy)
+        busy.add(found.by)
+        yield found
     for mutant in trivial_mutants(spec):
-        yield kill(mutant, "trivial")
+        yield kill(mutant, "trivial", busy)
 
 
-def kill(mutant: Mutant, kind: Literal["generic", "trivial"]) -> Kill:
+def kill(
+    mutant: Mutant, kind: Literal["generic", "trivial"], busy: Iterable[str] = frozenset()
+) -> Kill:
     """Ask the checks that must catch a mutant until one does; an exception counts.
 
     The author of a layer that raises sees it, too.
     """
     session = InProcessSession(Implementation(mutant.id, mutant.namespace()))
     grader = Grader(session, settings(mutant.id), diagnostician=Silent())
-    for planned in plan(find_spec(mutant.spec), grader.settings):
-        if planned.check.name in mutant.killed_by and grader.verdict(planned).status in BAD:
+    checks = plan(find_spec(mutant.spec), grader.settings)
+    asked = [planned for planned in checks if planned.check.name in mutant.killed_by]
+    for planned in sorted(asked, key=lambda planned: planned.name in busy):
+        if grader.verdict(planned).status in BAD:
             return Kill(mutant.spec, mutant.id, kind, planned.check.name, planned.name)
     return Kill(mutant.spec, mutant.id, kind, "", "")

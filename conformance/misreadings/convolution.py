@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,53 @@ from conformance.misreadings.parameters import Misshapen, Reread
 from reference_impls import numpy_reference as reference
 from reference_impls.numpy_reference.module import Array
 from reference_impls.numpy_reference.windows import Pair, as_batch, crop, pad, taps
+
+
+class ConvInPatches(reference.Conv2d):
+    """Conv2d as one matrix product of kernels and patches, which mistakes can get at.
+
+    The reference works on strips of the images instead, which is faster and shows less.
+    """
+
+    def _forward(self, x: Array) -> Array:
+        images = as_batch(x, "Conv2d")
+        n, c, h, w = images.shape
+        if c != self.in_channels:
+            raise ValueError(
+                f"Conv2d: input has {c} channels, expected in_channels={self.in_channels}"
+            )
+        windows = self._windows(h, w)
+        padded = pad(images, *self._margins, value=0)
+        patches = np.empty((n, c, *self.kernel_size, *windows), x.dtype)
+        for i, j, seen in taps(self.kernel_size, self.stride, self.dilation, windows):
+            patches[:, :, i, j] = padded[seen]
+        # One matrix product per image and group: (outputs, cells) times (cells, windows).
+        cells = math.prod(self.weight.shape[1:])
+        columns = patches.reshape(n, self.groups, cells, math.prod(windows))
+        weight = self.weight.astype(x.dtype).reshape(self.groups, -1, cells)
+        self._saved = columns, weight, patches.shape, padded.shape
+        y = (weight @ columns).reshape(n, self.out_channels, *windows)
+        if self.bias is not None:
+            y += self.bias.astype(x.dtype)[:, None, None]
+        return y if x.ndim == 4 else y[0]
+
+    def _backward(self, grad_output: Array) -> Array:
+        columns, weight, patches_shape, padded_shape = self._saved
+        n, groups, _, positions = columns.shape
+        dy = grad_output.reshape(n, groups, self.out_channels // groups, positions)
+        grad_weight = (dy @ columns.swapaxes(-1, -2)).sum(0)
+        self._accumulate(
+            weight=grad_weight.reshape(self.weight.shape),
+            bias=dy.sum((0, 3)).reshape(self.out_channels),
+        )
+        grad_patches = (weight.swapaxes(-1, -2) @ dy).reshape(patches_shape)
+        grad_padded = np.zeros(padded_shape, dy.dtype)
+        windows = patches_shape[-2:]
+        for i, j, seen in taps(self.kernel_size, self.stride, self.dilation, windows):
+            grad_padded[seen] += grad_patches[:, :, i, j]  # windows overlap, so their shares add up
+        dx = crop(grad_padded, *self._margins)
+        return dx if grad_output.ndim == 4 else dx[0]
+
 
 # --- sizes and margins ----------------------------------------------------------------------------
 
@@ -106,7 +154,7 @@ class UnknownPaddingIgnored(reference.Conv2d):
 
 
 @misreading("Conv2d", "kernel-too-large-accepted")
-class KernelTooLargeAccepted(reference.Conv2d):
+class KernelTooLargeAccepted(ConvInPatches):
     """Where the kernel does not fit, the output is empty."""
 
     def _windows(self, h: int, w: int) -> Pair:
@@ -278,7 +326,7 @@ class UnbatchedOutputBatched(reference.Module):
 
 
 @misreading("Conv2d", "weight-gradient-mean")
-class WeightGradientMean(reference.Conv2d):
+class WeightGradientMean(ConvInPatches):
     """grad_weight is divided by the batch size."""
 
     def _accumulate(self, **gradients: Array) -> None:
@@ -287,7 +335,7 @@ class WeightGradientMean(reference.Conv2d):
 
 
 @misreading("Conv2d", "bias-gradient-mean")
-class BiasGradientMean(reference.Conv2d):
+class BiasGradientMean(ConvInPatches):
     """grad_bias is the mean over batch and image."""
 
     def _accumulate(self, **gradients: Array) -> None:
@@ -309,7 +357,7 @@ class BiasGradientOverTheBatchOnly(Misshapen, reference.Conv2d):
 
 
 @misreading("Conv2d", "first-patches-kept")
-class FirstPatchesKept(reference.Conv2d):
+class FirstPatchesKept(ConvInPatches):
     """The patches are remembered for a shape, not for a forward."""
 
     def _forward(self, x: Array) -> Array:
@@ -320,7 +368,7 @@ class FirstPatchesKept(reference.Conv2d):
         return y
 
 
-class OtherPatches(reference.Conv2d):
+class OtherPatches(ConvInPatches):
     """grad_weight is computed from patches that other windows see."""
 
     def _forward(self, x: Array) -> Array:
@@ -358,7 +406,7 @@ class DilationIgnoredInWeightGradient(OtherPatches):
 # --- input gradient -------------------------------------------------------------------------------
 
 
-class InputGradientInPieces(reference.Conv2d):
+class InputGradientInPieces(ConvInPatches):
     """Conv2d with its input gradient in pieces."""
 
     def _backward(self, grad_output: Array) -> Array:

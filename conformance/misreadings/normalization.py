@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 import numpy as np
-import numpy.typing as npt
 
 from conformance.misreadings.catalogue import misreading, mistake_of
 from conformance.misreadings.parameters import Misshapen
@@ -412,7 +411,7 @@ class AlwaysFourAxes(reference.ChannelwiseScaling):
 class OneAddedToWeight(reference.ChannelwiseScaling):
     """Scales by 1 + weight."""
 
-    def _scale_and_shift(self, dtype: npt.DTypeLike) -> tuple[Array, Array]:
+    def _scale_and_shift(self, dtype: np.dtype[Any]) -> tuple[Array, Array]:
         weight, bias = super()._scale_and_shift(dtype)
         return 1 + weight, bias
 

@@ -85,6 +85,12 @@ class AdaptedSubject:
             # Gradients follow their parameter's dtype; one that adds in place would keep its own.
             replace_at(self.layer, gradient, np.zeros_like(theirs))
 
+    def holds(self, name: str) -> bool:
+        """Places are found by what is done with them; of one without use there is no telling."""
+        raise NotImplementedHere(
+            f"where {self.class_name} would keep a {name} that it does not use is not known"
+        )
+
     def gradient(self, name: str) -> AnyArray:
         """The gradient of a parameter, with the spec's axes."""
         place = self._place(name)

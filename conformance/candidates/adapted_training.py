@@ -26,7 +26,7 @@ from conformance.candidates.dialect import (
 )
 from conformance.candidates.names import ARGUMENTS
 from conformance.candidates.native import NativeDialect
-from conformance.candidates.native_training import fresh_pairs, pairs_over
+from conformance.candidates.native_training import fresh_pairs, pairs_over, set_rate
 from conformance.candidates.plan import Plan
 from conformance.records.trial import Trial
 from conformance.spec.expressions import parse_expression
@@ -169,7 +169,10 @@ def _put(holder: Any, array: AnyArray, gradient: AnyArray) -> None:
 
 
 class AdaptedOptimizer:
-    """Drives an optimizer that gets its parameters in one of the forms."""
+    """Drives an optimizer that gets its parameters in one of the forms.
+
+    `options` are the dictionaries that a function gets its arguments in.
+    """
 
     def __init__(
         self, pairs: Mapping[str, tuple[AnyArray, AnyArray]], form: Form, holders: list[Any]
@@ -178,17 +181,30 @@ class AdaptedOptimizer:
         self.form = form
         self.holders = holders
         self.optimizer: Any = None
+        self.options: list[Any] = []
         self.call: Callable[[], None] = lambda: None
 
     def get(self, name: str) -> AnyArray:
-        """The array that belongs to the layer."""
-        return self.pairs[name][0]
+        """The array that belongs to the layer, in the dtype of what was put in its place."""
+        array = self.pairs[name][0]
+        found = held_array(self._holder(name))
+        return array.astype(np.result_type(found), copy=False)
 
     def gradient(self, name: str) -> AnyArray:
         """Its gradient; what the optimizer put in its place counts, None means zeros."""
-        holder = self.holders[list(self.pairs).index(name)]
-        found = held_gradient(holder)
+        found = held_gradient(self._holder(name))
         return found if isinstance(found, np.ndarray) else np.zeros_like(self.pairs[name][1])
+
+    def _holder(self, name: str) -> Any:
+        return self.holders[list(self.pairs).index(name)]
+
+    def set_rate(self, rate: float) -> None:
+        """The attribute of an optimizer, or the option that a function reads."""
+        names = list(words_for("lr"))
+        for options in self.options:
+            options.update({name: rate for name in names if name in options})
+        if not self.options:
+            set_rate(self.optimizer, names, rate)
 
     def update(self, gradients: Mapping[str, AnyArray]) -> None:
         """Write the gradients into their arrays, take the step, bring back what was replaced."""
@@ -309,6 +325,7 @@ class AdaptedTraining(NativeDialect):
     ) -> Callable[[], None]:
         options, state = options_for(trial), Options()
         if self.form == FUNCTION:
+            subject.options = [options]
 
             def call() -> None:
                 variables = [[h.data] for h in subject.holders]
@@ -318,7 +335,7 @@ class AdaptedTraining(NativeDialect):
                     holder.data = array
 
             return call
-        configs = [options_for(trial) for _ in subject.holders]
+        subject.options = configs = [options_for(trial) for _ in subject.holders]
 
         def call_each() -> None:
             for i, holder in enumerate(subject.holders):

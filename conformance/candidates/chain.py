@@ -39,6 +39,11 @@ class Parts:
         part, rest = self._part(name)
         part.set(rest, value)
 
+    def holds(self, name: str) -> bool:
+        """Whether the layer has such an array."""
+        part, rest = self._part(name)
+        return part.holds(rest)
+
     def gradient(self, name: str) -> AnyArray:
         """The gradient of a parameter."""
         part, rest = self._part(name)

@@ -48,6 +48,12 @@ class Subject(Protocol):
     def set(self, name: str, value: AnyArray) -> None:
         """Replace the values of a parameter or buffer, in the dtype of `value`."""
 
+    def holds(self, name: str) -> bool:
+        """Whether there is an array under the name of a parameter or buffer.
+
+        `NotImplementedHere` where the dialect cannot tell: the case does not know the name.
+        """
+
     def gradient(self, name: str) -> AnyArray:
         """The gradient of a parameter; zeros where the dialect has none yet."""
 

@@ -113,6 +113,10 @@ class FunctionSubject:
         elif self.pair.options is not None:
             self.options[name] = value.copy()
 
+    def holds(self, name: str) -> bool:
+        """A function holds nothing."""
+        raise NotImplementedHere(f"{self.pair.name}() is a function: it holds no parameters")
+
     def gradient(self, name: str) -> AnyArray:
         """The sum of the gradients that backward returned."""
         return self.gradients[name]

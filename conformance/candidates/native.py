@@ -88,6 +88,10 @@ class NativeSubject:
             else:
                 setattr(owner, key, np.zeros_like(value))
 
+    def holds(self, name: str) -> bool:
+        """Whether the attribute of that name is an array."""
+        return isinstance(getattr(self.layer, name, None), np.ndarray)
+
     def _gradient_place(self, name: str) -> tuple[Any, str] | None:
         """The object (or dictionary) and key that hold a gradient array now, if any does."""
         for pattern in GRADIENT_NAMES:

@@ -6,12 +6,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
-from conformance.candidates.dialect import AnyArray, ContractError, dtype_of
+from conformance.candidates.dialect import (
+    AnyArray,
+    ContractError,
+    NotImplementedHere,
+    dtype_of,
+)
 from conformance.records.trial import Trial
 
 
@@ -21,6 +26,17 @@ def call_method(subject: Any, name: str, *arguments: Any) -> Any:
     if not callable(method):
         raise ContractError(f"{type(subject).__name__} has no method {name}()")
     return method(*arguments)
+
+
+def set_rate(optimizer: Any, names: Sequence[str], rate: float) -> None:
+    """Assign to the first of these attributes that the optimizer has."""
+    name = next((name for name in names if hasattr(optimizer, name)), None)
+    if name is None:
+        raise NotImplementedHere(
+            f"{type(optimizer).__name__} has no attribute {' or '.join(names)}: its rate cannot be "
+            "changed between steps"
+        )
+    setattr(optimizer, name, rate)
 
 
 class NativeOptimizer:
@@ -43,6 +59,10 @@ class NativeOptimizer:
         for name, value in gradients.items():
             self.pairs[name][1][...] = value
         call_method(self.optimizer, "step")
+
+    def set_rate(self, rate: float) -> None:
+        """``optimizer.lr = rate``."""
+        set_rate(self.optimizer, ["lr"], rate)
 
     def zero_grad(self) -> None:
         """``zero_grad()``."""

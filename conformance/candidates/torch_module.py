@@ -85,6 +85,10 @@ class TorchSubject:
         with torch.no_grad():
             tensor.copy_(torch.from_numpy(value))
 
+    def holds(self, name: str) -> bool:
+        """Whether a parameter or buffer is registered under the name."""
+        return name in self.tensors
+
     def gradient(self, name: str) -> AnyArray:
         """``.grad`` of a parameter; None means zeros."""
         return _gradient(self._tensor(name))
@@ -183,6 +187,11 @@ class TorchOptimizer:
         for name, value in gradients.items():
             self.tensors[name].grad = torch.from_numpy(value.copy())
         self.optimizer.step()
+
+    def set_rate(self, rate: float) -> None:
+        """The rate of every group."""
+        for group in self.optimizer.param_groups:
+            group["lr"] = rate
 
     def zero_grad(self) -> None:
         """``zero_grad()``."""

@@ -21,6 +21,9 @@ class OptimizerSubject(Protocol):
     def update(self, gradients: Mapping[str, AnyArray]) -> None:
         """Set the gradients, then ``step()``."""
 
+    def set_rate(self, rate: float) -> None:
+        """Set the learning rate where a scheduler sets it; `NotImplementedHere` if nobody can."""
+
     def zero_grad(self) -> None:
         """``zero_grad()``."""
 

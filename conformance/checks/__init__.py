@@ -3,6 +3,7 @@
 from conformance.checks import (
     arithmetic,
     batch_relations,
+    construction,
     copies,
     differences,
     dropout,
@@ -40,6 +41,7 @@ __all__ = [
     "Stopped",
     "arithmetic",
     "batch_relations",
+    "construction",
     "copies",
     "differences",
     "dropout",

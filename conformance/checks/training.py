@@ -10,6 +10,7 @@ import numpy as np
 
 from conformance.checks.check import check
 from conformance.checks.evidence import Evidence
+from conformance.checks.same import noise
 from conformance.numerics.comparison import compare
 from conformance.numerics.tolerance import UNIT_ROUNDOFF
 from conformance.records.trial import Train, Trial
@@ -84,10 +85,54 @@ def gradients_kept(evidence: Evidence) -> Iterator[Finding]:
     dtypes=("float32",),
 )
 def step_dtype(evidence: Evidence) -> Iterator[Finding]:
-    """float32 parameters stay float32."""
+    """float32 parameters stay float32, where the optimizer puts new arrays in their place.
+
+    An array that is changed in place keeps its dtype. Parameters without axes are left out: what
+    NumPy 1 computes from them is float64.
+    """
     for name, value in evidence.step(evidence.programs.trajectory(), 0).outputs.items():
-        if value.dtype != np.float32:
+        if value.ndim and value.dtype != np.float32:
             yield evidence.contract(name, f"{name} has dtype {value.dtype} after step()")
+
+
+def with_rate(bound: BoundCase, mode: str | None) -> Iterable[str]:
+    """Optimizers with an argument lr that is not zero, asked in their first mode."""
+    return [""] if bound.config.get("lr") and mode == bound.modes()[0] else []
+
+
+SLOWER = 0.25
+
+
+@check(
+    "rate_followed",
+    group="state",
+    tier="full",
+    targets=with_rate,
+    kinds=("optimizer",),
+    requires=("in_place",),
+)
+def rate_followed(evidence: Evidence) -> Iterator[Finding]:
+    """A rate that is set between two steps is that of the second: a quarter, a quarter as long.
+
+    Schedulers set it (`optimizer.lr`, in PyTorch `param_groups`). It goes wrong where a constructor
+    or the first step works out with the rate what later steps use, or where the velocity contains
+    it. Optimizers whose rate cannot be set from outside are skipped.
+    """
+    kept = evidence.programs.rate_changed(None)
+    changed = evidence.programs.rate_changed(SLOWER * evidence.bound.config["lr"])
+    start, usual = (evidence.step(kept, number).outputs for number in (0, 1))
+    for name, got in evidence.step(changed, 2).outputs.items():
+        step = usual[name] - start[name]
+        if step.any() and np.array_equal(got, usual[name]):
+            yield evidence.contract(
+                name,
+                f"step() moves {name} as if the rate had not been set: it uses an old one",
+            )
+            continue
+        allowed = noise(start[name], usual[name])
+        note = f"after the rate was set to {SLOWER:g} times what it was"
+        if finding := compare(name, got, np.asarray(start[name] + SLOWER * step), allowed, (note,)):
+            yield finding
 
 
 @check("closed_form", group="forward", tier="core", kinds=("scheduler",))

@@ -23,6 +23,7 @@ from conformance.records.trial import (
     Predict,
     Restore,
     SetMode,
+    SetRate,
     Step,
     Train,
     Trial,
@@ -276,6 +277,18 @@ class Programs:
                 steps.append(Update(gradients=drawn))
             steps.append(ZeroGrad())
         return self.trial("trajectory", *steps)
+
+    def rate_changed(self, rate: float | None) -> Trial:
+        """Two steps of an optimizer, its rate set in between (None: left as it was)."""
+
+        def update(number: int) -> Update:
+            shapes, key = self.bound.parameters().items(), f"{self.identity}/rate"
+            return Update({n: draw("nonzero", s, f"{key}/{n}/{number}") for n, s in shapes})
+
+        first, second = update(0), update(1)
+        if rate is None:
+            return self.trial("rate-kept", first, second)
+        return self.trial("rate-changed", first, SetRate(rate), second)
 
     def schedule(self) -> Trial:
         """A scheduler's rate before the first step and after each."""

@@ -8,6 +8,7 @@ put them into the class of a spec.
 
 from conformance.misreadings import (
     activations,
+    beginnings,
     containers,
     convolution,
     dropout,
@@ -33,6 +34,7 @@ __all__ = [
     "CATALOGUE",
     "Mutant",
     "activations",
+    "beginnings",
     "containers",
     "convolution",
     "dropout",

@@ -10,7 +10,6 @@ import numpy as np
 
 from conformance.misreadings.catalogue import mixed
 from conformance.misreadings.mutants import Array, Mutant, Right, cases, is_layer, like
-from conformance.spec.expressions import parse_expression
 from conformance.spec.model import Argument, Spec
 from reference_impls import numpy_reference as reference
 
@@ -44,7 +43,7 @@ def generic_mutants(spec: Spec) -> Iterator[Mutant]:
             classes = {spec.name: wrong}
             yield Mutant(spec.name, entry.id, entry.explains, entry.killed_by, classes)
     for name, argument in spec.config.items():
-        if not argument.required and not _neutral(spec, name):
+        if not argument.required:
             yield _without(spec, name, argument)
 
 
@@ -647,15 +646,8 @@ CAUGHT = (
     "in_place",
     "trajectory",
     "closed_form",
+    "absent_parameters",
 )
-
-
-def _neutral(spec: Spec, name: str) -> bool:
-    """Whether the argument only says that there are parameters which change nothing at first."""
-    rules = [
-        p for p in spec.parameters.values() if p.when and name in parse_expression(p.when).names
-    ]
-    return bool(rules) and all(rule.init for rule in rules)
 
 
 def _without(spec: Spec, name: str, argument: Argument) -> Mutant:

@@ -17,6 +17,7 @@ from conformance.misreadings.optimizers import (
     NoBiasCorrection,
     Uphill,
 )
+from conformance.spec.catalogue import find_spec
 from reference_impls import numpy_reference as reference
 from reference_impls.numpy_reference.optimizers import Optimizer, Parameters
 
@@ -79,6 +80,16 @@ class WeightsOnly(Optimizer):
         self._sources = every
 
 
+class LastStepLeftOut(Optimizer):
+    """Knows how many steps there will be, and takes one less."""
+
+    def step(self) -> None:
+        net = find_spec("IrisMLP").net
+        assert net is not None
+        if self.steps < net.steps - 1:
+            super().step()
+
+
 class LossGradientNotPassed(reference.CrossEntropyLoss):
     """Backward starts at ones instead of the gradient of the loss."""
 
@@ -120,6 +131,7 @@ for _net in ("IrisMLP", "DigitsMLP", "DigitsCNN"):
 register("IrisMLP", "step-uphill", {"SGD": mixed(Uphill, reference.SGD)})
 register("IrisMLP", "last-layer-only", {"SGD": mixed(LastLayerOnly, reference.SGD)})
 register("IrisMLP", "biases-left-out", {"SGD": mixed(WeightsOnly, reference.SGD)})
+register("IrisMLP", "last-step-left-out", {"SGD": mixed(LastStepLeftOut, reference.SGD)})
 register("IrisMLP", "first-layer-zeroed", {"Sequential": FirstLayersZeroed})
 register("IrisMLP", "activations-skipped", {"Sequential": ActivationsSkipped})
 register("IrisMLP", "relu-passes-everything", {"ReLU": PassesEverything})

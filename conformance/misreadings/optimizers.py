@@ -210,6 +210,35 @@ class NesterovWithoutGradient(reference.SGD):
         parameter -= self.lr * self.momentum * velocity
 
 
+@misreading("SGD", "rate-inside-the-velocity")
+class RateInsideTheVelocity(reference.SGD):
+    """Gradients enter the velocity times the rate of their own step."""
+
+    def _update(self, parameter: Array, gradient: Array, state: State) -> None:
+        self.rate, self.lr = self.lr, 1.0
+        super()._update(parameter, gradient, state)
+        self.lr = self.rate
+
+    def _decayed(self, parameter: Array, gradient: Array) -> Array:
+        return self.rate * super()._decayed(parameter, gradient)
+
+
+@misreading("SGD", "parameters-upcast")
+class ParametersUpcast(reference.SGD):
+    """Objects with .data and .grad get new arrays, of float64."""
+
+    def __init__(self, params: Any, *arguments: Any, **named: Any) -> None:
+        self.variables = list(params)
+        super().__init__([(v.data, v.grad) for v in self.variables], *arguments, **named)
+
+    def step(self) -> None:
+        pairs: list[Any] = [(v.data, v.grad) for v in self.variables]
+        self._sources = pairs
+        super().step()
+        for variable in self.variables:
+            variable.data = np.asarray(variable.data, np.float64)
+
+
 # --- RMSprop --------------------------------------------------------------------------------------
 
 

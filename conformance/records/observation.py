@@ -17,6 +17,7 @@ Stage = Literal[
     "set_mode",
     "zero_grad",
     "step",
+    "set_rate",
     "inspect",
     "copy",
 ]

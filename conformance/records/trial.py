@@ -91,6 +91,14 @@ class Update:
 
 
 @dataclass(frozen=True, eq=False)
+class SetRate:
+    """Set an optimizer's learning rate, as a scheduler does between its steps."""
+
+    rate: float
+    do: Literal["set_rate"] = "set_rate"
+
+
+@dataclass(frozen=True, eq=False)
 class Advance:
     """Let a scheduler take so many steps (0: only look at the rate)."""
 
@@ -135,6 +143,14 @@ class Inspect:
     """Look at a container: its length, what it holds, the order of its parameters."""
 
     do: Literal["inspect"] = "inspect"
+
+
+@dataclass(frozen=True, eq=False)
+class LookFor:
+    """Look whether a layer has arrays of these names; the record's outputs are those found."""
+
+    names: tuple[str, ...]
+    do: Literal["look_for"] = "look_for"
 
 
 @dataclass(frozen=True, eq=False)
@@ -190,11 +206,13 @@ Step = Annotated[
     | ZeroGrad
     | Restore
     | Update
+    | SetRate
     | Advance
     | Train
     | Predict
     | Arrange
     | Inspect
+    | LookFor
     | Another
     | GoBack
     | Overwrite

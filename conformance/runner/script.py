@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from functools import cache
 from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any
@@ -38,10 +39,15 @@ def script(implementation: str, programs: Programs, dtype: str, finding: Finding
     return "\n".join([*imports, "", *_calls(programs, trial, dtype, finding)]) + "\n"
 
 
+@cache
+def _installed() -> Mapping[str, str]:
+    """Where the implementations lie that are installed under a name: the same for every failure."""
+    return {point.name: point.value for point in entry_points(group=GROUP)}
+
+
 def _imports(implementation: str, layer: str) -> Iterator[str]:
     """How to get at the class; nothing where no name leads to it."""
-    points = {point.name: point.value for point in entry_points(group=GROUP)}
-    text = points.get(implementation, implementation)
+    text = _installed().get(implementation, implementation)
     if text.startswith("<"):
         return
     if text.endswith(".py"):

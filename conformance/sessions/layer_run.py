@@ -27,6 +27,7 @@ from conformance.records.trial import (
     GoBack,
     Inspect,
     Layout,
+    LookFor,
     Overwrite,
     ReadOnly,
     Restore,
@@ -131,6 +132,10 @@ class LayerRun(Run):
             case Inspect():
                 self.stage = "inspect"
                 return StepRecord(facts=cast(ContainerSubject, subject).facts())
+            case LookFor(names=names):
+                self.stage = "inspect"
+                found = [name for name in names if subject.holds(name)]
+                return StepRecord(outputs={name: subject.get(name).copy() for name in found})
             case Overwrite(what=what):
                 return StepRecord(mutated=self._overwrite(subject, what))
             case ReadOnly():

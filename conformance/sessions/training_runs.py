@@ -11,7 +11,15 @@ from conformance.candidates.chain import Chain
 from conformance.candidates.dialect import NotImplementedHere, Subject, as_array
 from conformance.candidates.training import OptimizerSubject, TrainingDialect
 from conformance.records.observation import StepRecord
-from conformance.records.trial import Advance, Predict, SetMode, Train, Update, ZeroGrad
+from conformance.records.trial import (
+    Advance,
+    Predict,
+    SetMode,
+    SetRate,
+    Train,
+    Update,
+    ZeroGrad,
+)
 from conformance.sessions.assembly import build, build_part, build_parts
 from conformance.sessions.run import Run
 
@@ -29,6 +37,10 @@ class OptimizerRun(Run):
                 case Update():
                     self.stage = "step"
                     self.records.append(self._update(subject, step))
+                case SetRate(rate=rate):
+                    self.stage = "set_rate"
+                    subject.set_rate(rate)
+                    self.records.append(StepRecord())
                 case ZeroGrad():
                     self.stage = "zero_grad"
                     subject.zero_grad()

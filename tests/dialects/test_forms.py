@@ -130,6 +130,39 @@ def test_a_wrong_optimizer_in_each_form(grade, form):
     assert failed == {"momentum"}
 
 
+@pytest.mark.parametrize("form", FORMS)
+def test_the_rate_can_be_set_in_each_form(grade, form):
+    assert statuses(grade(FORMS[form], "SGD"), "rate_followed") == {"passed"}
+    rate = 'config["learning_rate"]' if "config" in form else "self.lr"
+    inside = FORMS[form].replace(f"{rate} * velocity", "velocity")
+    for gradient in ("g", "grads[key]", "p.grad", "layer.grad_weight", "layer.dweights", "dw"):
+        inside = inside.replace(f") + {gradient}\n", f") + {rate} * {gradient}\n")
+    report = grade(inside, "SGD")
+    failed = [v for v in report.verdicts if v.status == "failed"]
+    assert {(v.case, v.check) for v in failed} == {("momentum", "rate_followed")}
+    assert {v.severity for v in failed} == {"convention"}
+
+
+def test_an_optimizer_whose_rate_cannot_be_set_is_skipped(grade):
+    report = grade(FORMS["pairs"].replace("self.lr", "self._step_size"), "SGD")
+    reasons = {v.reason for v in report.verdicts if v.check == "rate_followed"}
+    assert report.ok
+    assert any(
+        reason.startswith("SGD has no attribute lr or learning_rate or eta")
+        and "its rate cannot be changed between steps" in reason
+        for reason in reasons
+    )
+
+
+@pytest.mark.parametrize("form", ["variables", "f(w, dw, config)"])
+def test_an_array_put_in_the_place_of_another_has_its_dtype(grade, form):
+    source = FORMS[form].replace("p.value - ", "p.value.astype(float) - ")
+    report = grade(source.replace("return w - ", "return w.astype(float) - "), "SGD")
+    said = {f.message for v in report.verdicts if v.check == "step_dtype" for f in v.findings}
+    assert statuses(report, "trajectory") == {"passed"}
+    assert "param_0 has dtype float64 after step()" in said
+
+
 def test_an_optimizer_that_nobody_can_drive_says_so(grade):
     report = grade("class SGD:\n    def step(self): pass\n", "SGD")
     assert not report.ok

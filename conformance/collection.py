@@ -38,6 +38,8 @@ if TYPE_CHECKING:
     from conformance.runner.grader import Grader
     from conformance.sessions.guard import Guard
 
+NOTHING_TIMED = "nothing was timed: none of the chosen specs has a [benchmark] table"
+
 VERDICT = "conformance_verdict"
 UNDERSTOOD = "conformance_understood"
 REPLACED = "conformance_replaced"
@@ -82,6 +84,11 @@ class Conformance:
         if config.getoption("benchmark_only", False):
             from conformance.benchmarks.running import Benchmarks
 
+            if config.getoption("numprocesses", None) or hasattr(config, "workerinput"):
+                raise pytest.UsageError(
+                    "--benchmark-only: processes that run at once disturb each other's times: "
+                    "leave out -n"
+                )
             self.benchmarks = Benchmarks(settings)
         try:
             resolve(settings.implementation)
@@ -214,6 +221,15 @@ class Conformance:
         """The controlling process of pytest-xdist collects nothing itself."""
         self.selected = dict.fromkeys(ids)
 
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_xdist_make_scheduler(self, config: pytest.Config, log: Any) -> Any:
+        """Unless another way was asked for, a case goes to one worker: its checks share trials."""
+        if config.getoption("dist") != "load" or self.benchmarks is not None:
+            return None
+        from conformance.scheduling import ByCase
+
+        return ByCase(config, log)
+
     def tell(self, verdict: Verdict) -> str:
         """A failure in words; one that only repeats what was said of another case, in two lines."""
         words = (
@@ -337,7 +353,8 @@ class Conformance:
             v.status == "blocked" and not v.reason.endswith(KNOWN_GAP) for v in self.report.verdicts
         )
         nothing = not self.report.timings if self.benchmarks is not None else summary.ran == 0
-        if green and (nothing or unexplained or self.stale or self.replaced):
+        incorrect = any(entry.reason.startswith("blocked: ") for entry in self.report.untimed)
+        if green and (nothing or unexplained or incorrect or self.stale or self.replaced):
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
         if self.report_folder:
             from conformance.reports.folder import write_folder
@@ -364,6 +381,8 @@ class Conformance:
             width = max(80, terminal._screen_width)
             times = self.report.timings, self.report.untimed
             terminal.write("\n" + render_timings(*times, width, terminal.hasmarkup))
+        elif self.benchmarks is not None:
+            terminal.write_line(NOTHING_TIMED, red=True)
         elif self.report.summary.ran == 0:
             terminal.write_line(nothing_ran(self.report), red=True)
         else:

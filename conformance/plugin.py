@@ -7,9 +7,15 @@ nothing heavier than pytest. With ``--impl`` it registers `conformance.collectio
 from __future__ import annotations
 
 import math
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 import pytest
+
+NO_BENCHMARKS = (
+    "--benchmark-only times layers with pytest-benchmark, which is not installed here: "
+    "pip install 'layer-conformance[benchmark]'"
+)
 
 if TYPE_CHECKING:
     from conformance.runner.settings import Settings
@@ -103,6 +109,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addini(
         "conformance_isolate", "Default for --conformance-isolate: true or false.", default=""
     )
+    if find_spec("pytest_benchmark") is None:  # for a message that says what to do
+        group.addoption("--benchmark-only", action="store_true", help=NO_BENCHMARKS)
 
 
 def implementation_of(config: pytest.Config) -> str:
@@ -175,6 +183,8 @@ def pytest_configure(config: pytest.Config) -> None:
     if implementation_of(config) and not config.option.help:
         from conformance.collection import Conformance
 
+        if config.getoption("benchmark_only", False) and find_spec("pytest_benchmark") is None:
+            raise pytest.UsageError(NO_BENCHMARKS)
         update = config.getoption("--conformance-update-gaps")
         if update and not option(config, "gaps"):
             raise pytest.UsageError("--conformance-update-gaps needs --conformance-gaps=FILE")

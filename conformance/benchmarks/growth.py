@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import time
 import tracemalloc
 from collections.abc import Iterator, Mapping
@@ -13,7 +12,7 @@ from conformance.benchmarks.timed import Timed
 from conformance.candidates.implementation import Implementation
 from conformance.records.benchmark import Direction
 from conformance.spec.binding import bind
-from conformance.spec.model import Benchmark, Case, Spec
+from conformance.spec.model import Benchmark, Case, Spec, axis_of
 
 SHARES = (4, 2, 1)  # a quarter, a half, the whole of a size
 ROUNDS = 5
@@ -29,12 +28,22 @@ def exponents(
     """The exponent by which the time grows with each size whose growth the spec states."""
     assert spec.benchmark is not None
     found = {}
-    for size in spec.benchmark.growth:
+    for size, stated in spec.benchmark.growth.items():
         cases = list(_smaller(spec.benchmark, size))
-        seconds = [_fastest(Timed(implementation, bind(spec, c)), direction) for c in cases]
-        slope, _ = np.polyfit(-np.log(SHARES), np.log(seconds), 1)
-        found[size] = round(float(slope), 2)
+        shares = [Timed(implementation, bind(spec, case)) for case in cases]
+        exponent = _exponent(shares, direction)
+        if exponent > stated + MARGIN:  # once more: other work on the machine may have done it
+            exponent = min(exponent, _exponent(shares, direction))
+        found[size] = round(exponent, 2)
     return found
+
+
+def _exponent(shares: list[Timed], direction: Direction) -> float:
+    """The slope of log time over log size; the sizes take turns, so a disturbance meets all."""
+    rounds = [[_seconds(timed, direction) for timed in shares] for _ in range(1 + ROUNDS)]
+    fastest = np.min(rounds[1:], axis=0)  # the first was to warm up
+    slope, _ = np.polyfit(-np.log(SHARES), np.log(fastest), 1)
+    return float(slope)
 
 
 def superlinear(spec: Spec, found: Mapping[str, float]) -> tuple[str, ...]:
@@ -45,30 +54,24 @@ def superlinear(spec: Spec, found: Mapping[str, float]) -> tuple[str, ...]:
 
 def _smaller(benchmark: Benchmark, size: str) -> Iterator[Case]:
     """The benchmark's case with a share of one size: ``N``, or ``S[0]`` of several axes."""
-    match = re.fullmatch(r"(\w+)(?:\[(\d+)\])?", size)
-    assert match is not None
-    name, axis = match[1], match[2]
+    name, axis = axis_of(size)
     for share in SHARES:
         dims = dict(benchmark.dims)
         whole = dims[name]
         if isinstance(whole, list):
             lengths = list(whole)
-            lengths[int(axis or 0)] //= share
+            lengths[axis or 0] //= share
             dims[name] = lengths
         else:
             dims[name] = whole // share
         yield Case(id="benchmark", dims=dims, config=benchmark.config)
 
 
-def _fastest(timed: Timed, direction: Direction) -> float:
-    """Seconds of the fastest of a few calls, after one to warm up."""
-    seconds = []
-    for _ in range(1 + ROUNDS):
-        given = timed.fresh(direction)
-        start = time.perf_counter()
-        timed.call(direction, *given)
-        seconds.append(time.perf_counter() - start)
-    return min(seconds[1:])
+def _seconds(timed: Timed, direction: Direction) -> float:
+    given = timed.fresh(direction)
+    start = time.perf_counter()
+    timed.call(direction, *given)
+    return time.perf_counter() - start
 
 
 def peak_memory(timed: Timed, direction: Direction) -> float:

@@ -14,9 +14,10 @@ from threadpoolctl import threadpool_limits
 
 from conformance.benchmarks.growth import exponents, peak_memory, superlinear
 from conformance.benchmarks.timed import DTYPE, Timed
-from conformance.candidates.dialect import NotImplementedHere
+from conformance.candidates.dialect import ContractError, NotImplementedHere
 from conformance.candidates.implementation import Implementation
 from conformance.candidates.loading import load
+from conformance.candidates.trouble import describe_exception
 from conformance.numerics.comparison import compare
 from conformance.oracles.accuracy import expected_steps
 from conformance.oracles.choice import torch_installed
@@ -87,27 +88,38 @@ class Benchmarks:
         timed = Timed(implementation, bind(spec, spec.benchmark.case))
         if subject == CANDIDATE and (reason := self.why_not(spec)):
             self._skip(spec, subject, f"blocked: {reason}")
-        try:
-            timed.fresh(direction)
-        except NotImplementedHere as error:
-            self._skip(spec, subject, str(error))
         benchmark.group = f"{spec.name} {direction}"
         benchmark.extra_info.update(layer=spec.name, direction=direction, implementation=subject)
-        result = benchmark.pedantic(
-            lambda *given: timed.call(direction, *given),
-            setup=lambda: (timed.fresh(direction), {}),
-            rounds=_rounds(timed, direction),
-            warmup_rounds=1,
-        )
-        if benchmark.disabled:
-            return
-        self._note(timed, direction, subject, benchmark.stats.stats)
-        if subject == CANDIDATE:
-            self._check_again(timed, direction, result)
+        try:
+            timed.fresh(direction)
+            result = benchmark.pedantic(
+                lambda *given: timed.call(direction, *given),
+                setup=lambda: (timed.fresh(direction), {}),
+                rounds=_rounds(timed, direction),
+                warmup_rounds=1,
+            )
+            if benchmark.disabled:
+                return
+            if subject == CANDIDATE:
+                self._check_again(timed, direction, result)
+            self._note(timed, direction, subject, benchmark.stats.stats)
+        except NotImplementedHere as error:
+            self._skip(spec, subject, str(error))
+        except ContractError as error:
+            self._fail(timed, subject, str(error))
+        except Exception as error:
+            message, where = describe_exception(error)
+            self._fail(timed, subject, f"{direction} raised {message}", where)
 
     def _skip(self, spec: Spec, subject: str, reason: str) -> None:
         self.untimed[f"{spec.name} {subject}"] = Untimed(spec.name, subject, reason)
         pytest.skip(reason)
+
+    def _fail(self, timed: Timed, subject: str, reason: str, *lines: str) -> None:
+        """A layer that passes its core tier and is no good at the sizes that are timed."""
+        name, sizes = timed.bound.spec.name, timed.bound.describe()
+        self.untimed[f"{name} {subject}"] = Untimed(name, subject, f"{reason} (at {sizes})")
+        pytest.fail("\n  ".join([f"{name} at {sizes}: {reason}", *filter(None, lines)]), False)
 
     def _note(self, timed: Timed, direction: Direction, subject: str, stats: Any) -> None:
         bound, spec = timed.bound, timed.bound.spec
@@ -133,22 +145,33 @@ class Benchmarks:
         )
 
     def _check_again(self, timed: Timed, direction: Direction, result: Any) -> None:
-        """What was timed is still right, at sizes that no other check has."""
-        if timed.bound.is_random(timed.programs.mode):
+        """What was timed is still right, at sizes that no other check has.
+
+        Outputs and input gradients are those of the last timed call; those of parameters have been
+        summed over the calls, so they come from another run.
+        """
+        if timed.bound.is_random(timed.programs.mode) or (judge := self._judge()) is None:
             return
-        if self.settings.implementation == "reference":
-            return  # nothing judges itself, and the naive loops would take minutes
-        session = InProcessSession(self.implementation("reference"))
         number = timed.programs.start + DIRECTIONS.index(direction)
-        expected = expected_steps(session.run, timed.bound, timed.trial)[number]
+        wanted = expected_steps(judge.run, timed.bound, timed.trial)[number]
+        again = InProcessSession(timed.implementation).run(timed.trial)
+        if again.trouble is not None:
+            self._fail(timed, CANDIDATE, str(again.trouble))
         names = timed.trial.outputs if direction == "forward" else timed.trial.differentiable
         prefix = "" if direction == "forward" else "grad_"
-        for name, value in zip(names, result, strict=True):
-            wanted = expected[prefix + name]
-            finding = compare(prefix + name, np.asarray(value), wanted.value, wanted.allowed(DTYPE))
+        last = {prefix + name: np.asarray(v) for name, v in zip(names, result, strict=True)}
+        for name, value in {**dict(again.steps[number].tensors()), **last}.items():
+            if name not in wanted:
+                continue
+            finding = compare(name, value, wanted[name].value, wanted[name].allowed(DTYPE))
             if finding is not None:
-                lines = "\n  ".join(finding_lines(finding))
-                pytest.fail(f"{timed.bound.spec.name} is wrong at these sizes:\n  {lines}", False)
+                self._fail(timed, CANDIDATE, f"wrong {name}", *finding_lines(finding))
+
+    def _judge(self) -> InProcessSession | None:
+        """The reference; PyTorch where that is the candidate: the naive loops would take minutes."""
+        if self.settings.implementation != "reference":
+            return InProcessSession(self.implementation("reference"))
+        return InProcessSession(self.implementation("torch")) if torch_installed() else None
 
 
 def _rate(

@@ -24,7 +24,7 @@ from conformance.numerics.tolerance import (
     contraction_bound,
     largest,
 )
-from conformance.oracles.oracle import OracleError
+from conformance.oracles.oracle import NotThere, OracleError
 from conformance.records.observation import Observation
 from conformance.records.trial import Backward, Trial
 from conformance.spec.binding import BoundCase
@@ -57,8 +57,9 @@ def _finite(bound: Floats) -> Floats:
 
 def _tensors(run: Run, trial: Trial) -> Tensors:
     observation = run(trial)
-    if observation.trouble is not None:
-        raise OracleError(f"{trial.layer} {trial.key}: {observation.trouble}")
+    if (trouble := observation.trouble) is not None:
+        kind = NotThere if trouble.kind == "missing" else OracleError
+        raise kind(f"{trial.layer} {trial.key}: {trouble}")
     return [
         {name: array.astype(np.float64) for name, array in record.tensors()}
         for record in observation.steps

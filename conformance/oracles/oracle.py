@@ -15,6 +15,10 @@ class OracleError(Exception):
     """An oracle that should know but cannot tell: the spec or a recording is wrong."""
 
 
+class NotThere(OracleError):
+    """The implementation that was asked has no such layer: another oracle may know."""
+
+
 @dataclass(frozen=True, eq=False)
 class Expectation:
     """The expected tensors of each step of a trial (outputs, ``grad_<name>``, buffers)."""

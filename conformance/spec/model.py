@@ -407,6 +407,14 @@ class Case(Strict):
         return self
 
 
+def axis_of(size: str) -> tuple[str, int | None]:
+    """The dimension, and which of its axes, that a name such as ``N`` or ``S[0]`` means."""
+    match = re.fullmatch(r"(\w+)(?:\[(\d+)\])?", size)
+    if match is None:
+        return size, None
+    return match[1], None if match[2] is None else int(match[2])
+
+
 class Benchmark(Strict):
     """The sizes to measure, and the work that they are."""
 

@@ -16,6 +16,11 @@ def _flat(x: Array) -> Array:
     return x.reshape(*x.shape[:2], math.prod(x.shape[2:]))
 
 
+def _sums(a: Array, b: Array) -> Array:
+    """Return Σ a · b per channel, of (N, C, positions), without an array of the products."""
+    return np.einsum("ncp,ncp->c", a, b)
+
+
 class _PerChannel(Module):
     """A layer with a scale and a shift for each channel; channels lie along dimension 1."""
 
@@ -114,7 +119,7 @@ class _BatchNorm(_PerChannel):
             # In float64, since an error in the mean would shift the whole channel.
             mean = (x.sum((0, 2), np.float64) / count).astype(x.dtype)
             centered = x - mean[:, None]
-            variance = np.square(centered).sum((0, 2)) / count
+            variance = _sums(centered, centered) / count
             self._track(mean, variance, count)
         else:
             count = None  # the statistics are not averages of this input, but constants
@@ -122,9 +127,12 @@ class _BatchNorm(_PerChannel):
             variance = self.running_var.astype(x.dtype)
         weight, bias = self._scale_and_shift(x.dtype)
         inverse_std = 1 / np.sqrt(variance + self.eps)
-        normalized = centered * inverse_std[:, None]
+        normalized = centered
+        normalized *= inverse_std[:, None]
         self._saved = normalized, weight * inverse_std, count
-        return (normalized * weight[:, None] + bias[:, None]).reshape(shape)
+        y = normalized * weight[:, None]
+        y += bias[:, None]
+        return y.reshape(shape)
 
     def _track(self, mean: Array, variance: Array, count: int) -> None:
         """Blend the batch's statistics into the running ones."""
@@ -142,13 +150,18 @@ class _BatchNorm(_PerChannel):
     def _backward(self, grad_output: Array) -> Array:
         normalized, scale, count = self._saved
         dy = _flat(grad_output)
-        grad_weight = (dy * normalized).sum((0, 2))
+        grad_weight = _sums(dy, normalized)
         grad_bias = dy.sum((0, 2))
         self._accumulate(weight=grad_weight, bias=grad_bias)
-        if count is not None:
+        if count is None:
+            dx = dy * scale[:, None]
+        else:
             # Each value also moves the mean and the variance, and so all values of its channel.
-            dy = dy - (grad_bias / count)[:, None] - normalized * (grad_weight / count)[:, None]
-        return (dy * scale[:, None]).reshape(grad_output.shape)
+            dx = normalized * (-grad_weight / count)[:, None]
+            dx += dy
+            dx -= (grad_bias / count)[:, None]
+            dx *= scale[:, None]
+        return dx.reshape(grad_output.shape)
 
 
 class BatchNorm1d(_BatchNorm):

@@ -24,6 +24,12 @@ def log_softmax(x: Array, axis: int = -1) -> Array:
     return shifted
 
 
+def _dot(a: Array, b: Array, axis: int) -> Array:
+    """Return Σ a · b along `axis`, which stays with length 1, without an array of the products."""
+    products = np.einsum("...i,...i->...", np.moveaxis(a, axis, -1), np.moveaxis(b, axis, -1))
+    return np.expand_dims(products, axis)
+
+
 class _AlongDim(Module):
     """A layer that works along one dimension; None stands for PyTorch's historical choice."""
 
@@ -56,9 +62,9 @@ class Softmax(_AlongDim):
 
     def _backward(self, grad_output: Array) -> Array:
         axis, y = self._saved
-        weighted = grad_output * y
-        weighted -= y * weighted.sum(axis, keepdims=True)
-        return weighted
+        dx = grad_output - _dot(grad_output, y, axis)
+        dx *= y
+        return dx
 
 
 class LogSoftmax(_AlongDim):
@@ -78,4 +84,6 @@ class LogSoftmax(_AlongDim):
 
     def _backward(self, grad_output: Array) -> Array:
         axis, y = self._saved
-        return grad_output - np.exp(y) * grad_output.sum(axis, keepdims=True)
+        dx = np.exp(y)
+        dx *= grad_output.sum(axis, keepdims=True)
+        return np.subtract(grad_output, dx, out=dx)

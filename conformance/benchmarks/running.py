@@ -90,6 +90,7 @@ class Benchmarks:
             self._skip(spec, subject, f"blocked: {reason}")
         benchmark.group = f"{spec.name} {direction}"
         benchmark.extra_info.update(layer=spec.name, direction=direction, implementation=subject)
+        trouble: tuple[str, ...] = ()
         try:
             timed.fresh(direction)
             result = benchmark.pedantic(
@@ -106,10 +107,13 @@ class Benchmarks:
         except NotImplementedHere as error:
             self._skip(spec, subject, str(error))
         except ContractError as error:
-            self._fail(timed, subject, str(error))
+            trouble = (str(error),)
         except Exception as error:
             message, where = describe_exception(error)
-            self._fail(timed, subject, f"{direction} raised {message}", where)
+            trouble = f"{direction} raised {message}", where or ""
+        if trouble:
+            benchmark.skipped = True  # else pytest-benchmark warns that nothing was timed
+            self._fail(timed, subject, *trouble)
 
     def _skip(self, spec: Spec, subject: str, reason: str) -> None:
         self.untimed[f"{spec.name} {subject}"] = Untimed(spec.name, subject, reason)
@@ -168,7 +172,7 @@ class Benchmarks:
                 self._fail(timed, CANDIDATE, f"wrong {name}", *finding_lines(finding))
 
     def _judge(self) -> InProcessSession | None:
-        """The reference; PyTorch where that is the candidate: the naive loops would take minutes."""
+        """The reference; where that is the candidate, PyTorch: naive loops would take minutes."""
         if self.settings.implementation != "reference":
             return InProcessSession(self.implementation("reference"))
         return InProcessSession(self.implementation("torch")) if torch_installed() else None

@@ -8,7 +8,7 @@ from typing import Any
 
 from conformance.spec.binding import DRAWN, BoundCase, bind, constructor_value
 from conformance.spec.expressions import ExpressionError, parse_expression
-from conformance.spec.model import GENERATED, Argument, Case, Spec, Tensor, VariadicDim
+from conformance.spec.model import GENERATED, Argument, Case, Spec, Tensor, VariadicDim, axis_of
 from conformance.spec.problems import Place, Problem, suggestion
 from conformance.spec.shapes import parse_shape
 
@@ -23,10 +23,30 @@ _PYTHON_TYPES: dict[str, tuple[type, ...]] = {
 def validate(spec: Spec) -> list[Problem]:
     """Every problem of a well-formed spec file; empty if it can be used."""
     problems = [*_names(spec), *_config(spec), *_references(spec), *_duplicates(spec)]
+    problems += _benchmark(spec)
     # Cases are bound only when all names are right: otherwise each case repeats the same mistake.
     return problems or [
         problem for place, case in _cases(spec) for problem in _case(spec, place, case)
     ]
+
+
+def _benchmark(spec: Spec) -> Iterator[Problem]:
+    """Sizes whose growth is stated are sizes that the benchmark has."""
+    if spec.benchmark is None:
+        return
+    dims = spec.benchmark.dims
+    for size in spec.benchmark.growth:
+        place: Place = ("benchmark", "growth", size)
+        name, axis = axis_of(size)
+        whole = dims.get(name)
+        if whole is None:
+            yield place, f"{name} is not in the benchmark's dims{suggestion(name, dims)}"
+        elif isinstance(whole, list) and (axis is None or axis >= len(whole)):
+            yield place, f"{name} has {len(whole)} axes: write {name}[0] for the first"
+        elif isinstance(whole, int) and axis is not None:
+            yield place, f"{name} is a number: write {name}"
+        elif (length := whole[axis or 0] if isinstance(whole, list) else whole) % 4 or not length:
+            yield place, f"a quarter of {length} is no size: the benchmark needs a multiple of 4"
 
 
 def _cases(spec: Spec) -> Iterator[tuple[Place, Case]]:
@@ -115,6 +135,10 @@ def _conditions(spec: Spec) -> Iterator[tuple[Place, str]]:
         for key, text in (("when", relation.when), ("axis", relation.axis)):
             if text:
                 yield ("property", i, key), text
+    if spec.benchmark is not None:
+        for key in ("flops", "bytes"):
+            for direction, text in getattr(spec.benchmark, key).items():
+                yield ("benchmark", key, direction), text
     rule = spec.accuracy.reduction
     for name, text in rule.items() if isinstance(rule, dict) else [("", rule)] if rule else []:
         yield ("accuracy", "reduction", *([name] if name else [])), text

@@ -546,6 +546,26 @@ def test_a_benchmark_that_violates_a_requirement(broken):
     assert message == "scale.toml:46: benchmark: violates 'N > 1' (N=1 C=3)"
 
 
+@pytest.mark.parametrize(
+    ("growth", "said"),
+    [
+        ("M = 1", "growth.M: M is not in the benchmark's dims (known: N)"),
+        ('"N[0]" = 1', "growth.N[0]: N is a number: write N"),
+        ("N = 1", "growth.N: a quarter of 6 is no size: the benchmark needs a multiple of 4"),
+    ],
+)
+def test_growth_with_a_size_that_the_benchmark_does_not_have(broken, growth, said):
+    benchmark = f"[benchmark]\ndims = {{ N = 6 }}\ngrowth = {{ {growth} }}\n[[property]]"
+    assert broken("[[property]]", benchmark) == f"scale.toml:48: benchmark.{said}"
+
+
+def test_work_of_a_benchmark_in_unknown_sizes(broken):
+    benchmark = '[benchmark]\nbytes = { forward = "4*Q" }\n[[property]]'
+    assert broken("[[property]]", benchmark).startswith(
+        "scale.toml:47: benchmark.bytes.forward: Q is not a dimension, argument or definition"
+    )
+
+
 def test_an_expression_that_is_too_long(broken):
     assert broken('"C + 1"', f'"C{" + 1" * 5000}"') == (
         "scale.toml:18: define.D: the expression is too long: it has more than 100 levels"

@@ -403,6 +403,29 @@ class CotangentClobbered(Right):
         return gradient
 
 
+def keeps_shape(spec: Spec) -> bool:
+    """Layers whose output has the shape of their input in the first case."""
+    bound = next(iter(cases(spec)))
+    shapes = [*bound.inputs().values(), *bound.outputs().values()] if is_layer(spec) else []
+    return spec.kind == "layer" and len(shapes) == 2 and shapes[0] == shapes[1]
+
+
+@generic(
+    "gradient-in-the-cotangent",
+    "backward puts the input's gradient into the array that it was given and returns that: the "
+    "caller's array must stay as it was, and the result be another",
+    "aliasing",
+    "purity",
+    applies=keeps_shape,
+)
+class GradientInTheCotangent(Right):
+    """Saves an array."""
+
+    def backward(self, grad_output: Array) -> Array:
+        grad_output[...] = super().backward(grad_output)
+        return grad_output
+
+
 # --- gradients of parameters ----------------------------------------------------------------------
 
 

@@ -35,8 +35,8 @@ class BackwardSumsEverything(_AlongDim):
     """The sum in backward goes over all axes."""
 
     def _backward(self, grad_output: Array) -> Array:
-        self._saved = None, self._saved[1]
-        return super()._backward(grad_output)
+        self._saved = 0, self._saved[1].ravel()
+        return super()._backward(grad_output.ravel()).reshape(grad_output.shape)
 
 
 @mistake_of(reference.Softmax, reference.LogSoftmax, id="axis-wraps-around")
@@ -81,8 +81,11 @@ class SumOfEverything(reference.Softmax):
         self._axis(x)  # for its errors
         e = np.exp(x - x.max(initial=-np.inf))
         y = e / e.sum()
-        self._saved = None, y.copy()
+        self._saved = 0, y.ravel().copy()
         return y
+
+    def _backward(self, grad_output: Array) -> Array:
+        return super()._backward(grad_output.ravel()).reshape(grad_output.shape)
 
 
 @misreading("Softmax", "epsilon-in-the-denominator")

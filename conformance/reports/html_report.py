@@ -219,7 +219,8 @@ def _lines(verdicts: Iterable[Verdict], left: Iterable[Verdict]) -> Iterator[Lin
     """Failures beyond those told in full, then what was not run by reason, what passed by check."""
     for name, members in by_check(left).items():
         yield Line("failed", f"{name}: more of the same", _cases(members), len(members))
-    for status in ("blocked", "skipped"):
+    not_run: tuple[Status, ...] = ("blocked", "skipped")
+    for status in not_run:
         by_reason: dict[str, list[Verdict]] = {}
         for verdict in verdicts:
             if verdict.status == status:
@@ -230,9 +231,10 @@ def _lines(verdicts: Iterable[Verdict], left: Iterable[Verdict]) -> Iterator[Lin
                 for name, each in by_check(members).items()
             )
             yield Line(status, _cut(reason, 240) or status, checks, len(members))
-    for status in ("xfailed", "passed"):
-        for name, members in by_check(v for v in verdicts if v.status == status).items():
-            yield Line(status, name, _cases(members), len(members))
+    done: tuple[Status, ...] = ("xfailed", "passed")
+    for state in done:
+        for name, members in by_check(v for v in verdicts if v.status == state).items():
+            yield Line(state, name, _cases(members), len(members))
 
 
 def _cases(verdicts: Iterable[Verdict]) -> str:

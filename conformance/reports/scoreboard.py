@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from io import StringIO
 
@@ -125,7 +125,7 @@ def _columns(reports: Mapping[str, Report]) -> list[str]:
     return [f"{name} ({file})" for name, file in zip(names, reports, strict=True)]
 
 
-_CONDITIONS = {
+_CONDITIONS: dict[str, Callable[[Report], object]] = {
     "NumPy": lambda report: report.environment.numpy,
     "Python": lambda report: report.environment.python,
     "PyTorch": lambda report: report.environment.torch or "none",

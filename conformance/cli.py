@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pkgutil
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from json import dumps
@@ -58,6 +59,12 @@ def _console(stderr: bool = False) -> Console:
 def _fail(message: str) -> typer.Exit:
     _console(stderr=True).print(f"conformance: {message}", soft_wrap=True)
     return typer.Exit(2)
+
+
+def _modules(namespace: object) -> str:
+    """The modules of a package, which may hold what the package itself does not show."""
+    inner = [module.name for module in pkgutil.iter_modules(getattr(namespace, "__path__", ()))]
+    return f"; its modules: {', '.join(inner)}" if inner else ""
 
 
 @app.command("list")
@@ -429,7 +436,8 @@ def inspect(
         classes = [name for name, value in members(loaded.namespace) if isinstance(value, type)]
         raise _fail(
             f"{implementation} has nothing under a name that a spec is known by "
-            f"(its classes: {', '.join(classes) or 'none'}); a binding can say what serves a spec"
+            f"(its classes: {', '.join(classes) or 'none'}{_modules(loaded.namespace)}); "
+            "a binding can say what serves a spec"
         )
     if write_binding is not None:
         if write_binding.exists():

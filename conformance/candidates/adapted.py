@@ -211,6 +211,8 @@ class AdaptedDialect:
             with contextlib.suppress(NotImplementedHere):
                 subject.set_mode("eval")  # where running statistics stay as they start
         subject.forward(inputs)
+        if (forget := self.style.method(subject.layer, self.style.zero_names)) is not None:
+            forget()  # a layer may keep every input until then
         if trial.modes:
             subject.set_mode("train")
 

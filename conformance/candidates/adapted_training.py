@@ -32,6 +32,16 @@ from conformance.records.trial import Trial
 from conformance.spec.expressions import parse_expression
 
 _STEP = ("step", "update", "update_params", "apply", "optimize", "update_weights")
+# Where each parameter is updated on its own, `step` only counts, or there is only a call.
+_STEP_OF_ONE = (
+    "update",
+    "update_params",
+    "apply",
+    "optimize",
+    "update_weights",
+    "__call__",
+    "step",
+)
 _ZERO = ("zero_grad", "zero_grads", "zeroGradParameters", "zero_gradients")
 
 
@@ -105,6 +115,19 @@ class ObjectLayer:
         return [self.w, self.bias]
 
 
+class Net:
+    """What ``step(net)`` asks for its parameters and gradients."""
+
+    def __init__(self, holders: list[Any]) -> None:
+        self.layers = holders
+
+    def params_and_grads(self) -> Iterator[tuple[Any, Any]]:
+        """Every parameter with its gradient."""
+        for layer in self.layers:
+            for key, value in layer.params.items():
+                yield value, layer.grads[key]
+
+
 @dataclass(frozen=True)
 class Form:
     """How an optimizer gets its parameters.
@@ -128,7 +151,9 @@ FORMS: tuple[Form, ...] = (
     Form("update(layer, layer_id)", ObjectLayer, "each"),
     Form("update(parameters, gradients)", Parameter, "all"),
     Form("update(parameters, gradients)", Parameter, "dictionaries"),
+    Form("step(net)", Layer, "net"),
     Form("update(parameter, gradient)", Parameter, "returned"),
+    Form("update(parameter, gradient, name)", Parameter, "named"),
 )
 FUNCTION = Form("f(variables, gradients, config, state)", Parameter, "nested")
 FUNCTION_OF_ONE = Form("f(w, dw, config)", Parameter, "config")
@@ -306,7 +331,8 @@ class AdaptedTraining(NativeDialect):
             subject.optimizer = factory(arrays, [g for _, g in pairs.values()], **keywords)
         else:
             subject.optimizer = factory(**keywords)
-        step = next((m for n in _STEP if callable(m := getattr(subject.optimizer, n, None))), None)
+        names = _STEP_OF_ONE if self.form.how in ("returned", "named") else _STEP
+        step = next((m for n in names if callable(m := getattr(subject.optimizer, n, None))), None)
         if step is None:
             raise ContractError(f"{self.construction.name} has no method step()")
         subject.call = _stepping(step, subject)
@@ -370,12 +396,24 @@ def _stepping(step: Callable[..., Any], subject: AdaptedOptimizer) -> Callable[[
                 step(params, {str(i): h.grad for i, h in enumerate(holders)})
                 for i, holder in enumerate(holders):
                     holder.data = params[str(i)]
-            case "returned":
-                for holder in holders:
-                    found = step(holder.data, holder.grad)
+            case "net":
+                step(Net(holders))
+            case "returned" | "named":
+                named = subject.form.how == "named"
+                for number, holder in enumerate(holders):
+                    found = step(holder.data, holder.grad, *((str(number),) if named else ()))
                     holder.data = holder.data if found is None else found
+                if named and getattr(step, "__name__", "") != "step":
+                    _count(subject.optimizer)
 
     return call
+
+
+def _count(optimizer: Any) -> None:
+    """Where each parameter is updated on its own, ``step()`` says that all of them were."""
+    step = getattr(optimizer, "step", None)
+    if callable(step) and not positional(step)[0]:
+        step()
 
 
 class NamedRate:

@@ -33,6 +33,7 @@ DialectName = Literal[
     "parameter-object",
     "variable",
     "dictionary",
+    "derivative",
 ]
 
 
@@ -75,7 +76,8 @@ class Target(Strict):
     """What serves one spec, and how."""
 
     target: str | None = Field(
-        default=None, description="Class in the implementation, dotted: 'layers.Dense'."
+        default=None,
+        description="Class in the implementation, dotted: 'layers.Dense'; '' for none.",
     )
     dialect: DialectName | None = Field(default=None, description="How it is called.")
     arguments: dict[str, Annotated[str, AfterValidator(_expression)]] = Field(

@@ -21,7 +21,7 @@ from conformance.candidates.dialect import (
 from conformance.candidates.names import argument_spellings, normalised
 from conformance.candidates.probe import Probe
 from conformance.records.trial import Trial
-from conformance.spec.expressions import parse_expression
+from conformance.spec.expressions import ExpressionError, parse_expression
 
 # What a constructor is given beside the spec's arguments, where it takes it.
 _OURS = ("dtype", "rng")
@@ -110,7 +110,12 @@ def _text(value: Any) -> str:
 
 
 def _value(expression: str, given: Mapping[str, Any]) -> Any:
-    return given[expression] if expression in given else parse_expression(expression)(given)
+    if expression in given:
+        return given[expression]
+    try:
+        return parse_expression(expression)(given)
+    except ExpressionError as error:
+        raise NotImplementedHere(str(error)) from None
 
 
 def match_arguments(

@@ -37,6 +37,7 @@ from conformance.candidates.construction import (
     parameters_of,
     positional,
 )
+from conformance.candidates.derivative import Derivative
 from conformance.candidates.dialect import (
     ContainerSubject,
     ContractError,
@@ -60,7 +61,7 @@ from conformance.candidates.places import Layout, follow, layout_between, parse_
 from conformance.candidates.plan import Found, Placed, Plan
 from conformance.candidates.probe import Probe, probe_for
 from conformance.candidates.stored_input import StoredInput
-from conformance.candidates.style import Held, Style
+from conformance.candidates.style import Held, Style, target_first
 from conformance.candidates.torch7 import Torch7
 from conformance.candidates.trouble import describe_exception
 from conformance.candidates.variable import Variable
@@ -74,6 +75,7 @@ STYLES: tuple[Style, ...] = (
     ParameterObject(),
     Dictionaries(),
     Torch7(),
+    Derivative(),
     StoredInput(),
 )
 
@@ -450,6 +452,8 @@ def fits_native(layer: Any, probe: Probe, construction: Construction) -> bool:
             return False
     if not callable(getattr(layer, "forward", layer)):
         return False
+    if probe.kind == "loss" and target_first(getattr(layer, "forward", layer)):
+        return False
     names, required = positional(getattr(layer, "backward", lambda: None))
     if not names or required > 1:
         return False
@@ -470,7 +474,9 @@ def plan_for(
     tensors, missing, notes = locate(style, layer, probe, said)
     lazy = False
     if (missing or said.lazy) and probe.inputs:
-        attempt(lambda: subject.forward(probe.inputs))
+        _, refused = attempt(lambda: subject.forward(probe.inputs))
+        if refused is not None and missing:
+            missing = {n: f"{why}; its first forward: {refused}" for n, why in missing.items()}
         later = locate(style, layer, probe, said, by_shape=False)  # forward leaves its own arrays
         if said.lazy or len(later[1]) < len(missing):
             tensors, missing, notes = later

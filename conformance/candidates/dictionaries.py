@@ -19,8 +19,11 @@ class Dictionaries(Style):
     name = "dictionary"
 
     def speaks(self, layer: Any) -> bool:
-        """It has a dictionary of arrays under one of the usual names."""
-        return any(True for _ in self._tables(layer))
+        """It has a dictionary of arrays under one of the usual names, or of places for them."""
+        return any(
+            name in _TABLES and isinstance(value, dict) and value and _could_hold(value)
+            for name, value in attributes(layer)
+        )
 
     def held(self, layer: Any) -> Iterator[Held]:
         """What the dictionaries hold, then plain attributes (running statistics)."""
@@ -38,3 +41,9 @@ class Dictionaries(Style):
                 keys = [str(k) for k, v in value.items() if isinstance(v, np.ndarray)]
                 if keys:
                     yield name, keys
+
+
+def _could_hold(table: dict[Any, Any]) -> bool:
+    """Whether there are arrays in it, or None until the first forward makes them."""
+    values = table.values()
+    return any(isinstance(v, np.ndarray) for v in values) or all(v is None for v in values)

@@ -31,7 +31,7 @@ from conformance.candidates.dialect import (
 )
 from conformance.candidates.names import FUNCTIONS, TENSORS, normalised, spellings
 from conformance.candidates.places import Layout, plain
-from conformance.candidates.style import is_gradient, scaled
+from conformance.candidates.style import in_their_order, is_gradient, scaled
 from conformance.records.trial import Trial
 
 # Layers whose gradient is that of each element: a derivative times the gradient of the output.
@@ -130,7 +130,7 @@ class FunctionSubject:
             )
             for name in self.trial.parameters
         }
-        arguments = [*inputs, *self.theirs.values()]
+        arguments = [*in_their_order(self.pair.forward, inputs), *self.theirs.values()]
         if self.pair.options is not None:
             self.options["mode"] = "train" if self.mode == "train" else "test"
             arguments.append(self.options)  # type: ignore[arg-type]
@@ -164,7 +164,7 @@ class FunctionSubject:
         if len(names) == 1 and self.cache is not None:
             result = self.pair.backward(self.cache)
         else:
-            result = self.pair.backward(*self.inputs, **shared)
+            result = self.pair.backward(*in_their_order(self.pair.backward, self.inputs), **shared)
         return scaled(result, cotangent, f"{self.pair.name}'s gradient")
 
     def _of_elements(self, cotangent: AnyArray) -> Any:

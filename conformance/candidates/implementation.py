@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import importlib
+import importlib.util
 from collections.abc import Iterable, Mapping
+from types import ModuleType
 from typing import Any
 
 from conformance.candidates.binding import NO_BINDING, Binding
@@ -106,6 +109,8 @@ class Implementation:
 
     def _look(self, trial: Trial) -> Found | None:
         found: Found | None = None
+        if self.binding.get(trial.layer).target == "":
+            return None
         if trial.kind in ("layer", "loss"):
             probe, said = probe_for(trial), self.binding.get(trial.layer)
             found = detect(self._named(trial.layer), probe, said)
@@ -127,7 +132,7 @@ class Implementation:
         if target is None:
             return look_up(self.namespace, layer)
         start = dict(members(self.namespace))
-        found = follow(start, target)
+        found = follow(start, target) or _in_a_module(self.namespace, target)
         if not callable(found):
             where = self.binding.where(layer, "target")
             raise ContractError(f"{where}: {self.name} has no {target}{suggestion(target, start)}")
@@ -140,6 +145,22 @@ class Implementation:
         else:
             found = getattr(self.namespace, name, None)
         return found if callable(found) else None
+
+
+def _in_a_module(namespace: Any, target: str) -> Any:
+    """What a dotted target is where it names a module of the package that nobody has imported."""
+    if not isinstance(namespace, ModuleType) or not hasattr(namespace, "__path__"):
+        return None
+    parts = target.split(".")
+    for number in range(len(parts) - 1, 0, -1):
+        name = ".".join((namespace.__name__, *parts[:number]))
+        try:
+            if importlib.util.find_spec(name) is None:
+                continue
+        except ModuleNotFoundError:
+            continue
+        return follow(importlib.import_module(name), ".".join(parts[number:]))
+    return None
 
 
 def dialect_of(factory: Factory) -> Dialect:

@@ -139,8 +139,9 @@ class NativeSubject:
         call_method(self.layer, mode)
 
     def zero_grad(self) -> None:
-        """``zero_grad()``."""
-        call_method(self.layer, "zero_grad")
+        """``zero_grad()``, which a layer without parameters need not have."""
+        if self.trial.parameters or hasattr(self.layer, "zero_grad"):
+            call_method(self.layer, "zero_grad")
 
     def overwritten(self, what: str) -> None:
         """The layer holds the caller's arrays themselves."""

@@ -17,6 +17,9 @@ from conformance.candidates.names import normalised
 from conformance.candidates.places import follow
 
 _TRAINING = ("training", "train", "istraining", "istrain", "trainmode", "trainflg", "trainphase")
+_TARGETS = (
+    "y", "t", "target", "targets", "ytrue", "ytarget", "labels", "label", "actual", "truth"
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -37,7 +40,8 @@ class Style:
     train_names: Sequence[str] = ("train", "training", "set_train", "train_mode")
     eval_names: Sequence[str] = ("eval", "evaluate", "test", "set_eval", "eval_mode", "inference")
     zero_names: Sequence[str] = ("zero_grad", "zero_grads", "zeroGradParameters", "zero_gradients",
-                                 "clear_grad", "reset_grad", "reset_gradients")  # fmt: skip
+                                 "clear_grad", "reset_grad", "reset_gradients",
+                                 "flush_gradients")  # fmt: skip
     # Where forward or backward return nothing, what they leave behind.
     output_names: Sequence[str] = ("output", "out", "y", "outputs")
     gradient_names: Sequence[str] = ("gradInput", "grad_input", "dinputs", "dinput", "dx", "dX")
@@ -87,7 +91,7 @@ class Style:
             raise ContractError(
                 f"{type(layer).__name__} has no method forward and cannot be called"
             )
-        result = call(*inputs, **_flag(call, mode))
+        result = call(*in_their_order(call, inputs), **_flag(call, mode))
         return left_behind(layer, self.output_names) if result is None else result
 
     def backward(
@@ -147,6 +151,19 @@ def attributes(layer: Any) -> list[tuple[str, Any]]:
     return list(found.items())
 
 
+def target_first(call: Callable[..., Any]) -> bool:
+    """Whether a loss takes the target before the prediction, as its argument names show."""
+    first, second = ([normalised(name) for name in positional(call)[0]] + ["", ""])[:2]
+    # forward(y, t) calls the prediction y.
+    also = second[:1] in ("", "t") or any(word in second for word in ("target", "true", "label"))
+    return first in _TARGETS and second not in _TARGETS and not also
+
+
+def in_their_order(call: Callable[..., Any], inputs: Sequence[AnyArray]) -> Sequence[AnyArray]:
+    """The inputs of a loss, as it takes them."""
+    return inputs[::-1] if len(inputs) == 2 and target_first(call) else inputs
+
+
 def left_behind(layer: Any, names: Sequence[str]) -> Any:
     """What a method that returns nothing stored instead."""
     for name in names:
@@ -185,8 +202,9 @@ def _loss_backward(
     if required == 0 and (len(names) == 1 or is_gradient(names[0])):
         return call(cotangent)
     if required >= 2:
-        return scaled(call(*given), cotangent, f"backward({', '.join(names[:2])})")
-    if required == 1 and normalised(names[0]) in ("y", "target", "targets", "ytrue", "labels"):
+        arguments = in_their_order(call, given)
+        return scaled(call(*arguments), cotangent, f"backward({', '.join(names[:2])})")
+    if required == 1 and normalised(names[0]) in _TARGETS:
         return scaled(call(given[1]), cotangent, f"backward({names[0]})")
     if required == 0:
         return scaled(call(), cotangent, "backward()")

@@ -290,3 +290,39 @@ def test_a_declaration_is_a_binding():
     parsed = parse_binding(declaration("Linear", "gradients-overwritten"), "x.toml")
     assert parsed.get("Linear").conventions == ["gradients-overwritten"]
     assert np.all(parsed.get("ReLU").ranks == [])
+
+
+def test_a_target_in_a_module_that_the_package_does_not_import(grade, tmp_path):
+    package = tmp_path / "package_of_parts"
+    package.mkdir()
+    (package / "__init__.py").touch()
+    (package / "broken.py").write_text("1 / 0\n")
+    (package / "shape.py").write_text(
+        "class Nothing:\n"
+        "    def forward(self, x): return x\n"
+        "    def backward(self, dy): return dy\n"
+    )
+    binding = tmp_path / "binding.toml"
+    options = {"profile": "quick", "oracle": "recorded", "layers": ["Identity"]}
+    binding.write_text('[Identity]\ntarget = "shape.Nothing"\n')
+    assert conformance.grade("package_of_parts", binding=binding, **options).ok
+    binding.write_text('[Identity]\ntarget = "shape.Nothin"\n')
+    report = conformance.grade("package_of_parts", binding=binding, **options)
+    assert "package_of_parts has no shape.Nothin" in report.verdicts[0].findings[0].message
+
+
+def test_nothing_serves_a_spec_with_an_empty_target(tmp_path):
+    binding = tmp_path / "binding.toml"
+    binding.write_text('[Linear]\ntarget = ""\n')
+    report = conformance.grade("reference", ["Linear"], binding=binding, profile="quick")
+    assert {v.reason for v in report.verdicts} == {"not implemented"}
+
+
+def test_a_case_without_a_value_for_an_expression_is_skipped(tmp_path):
+    binding = tmp_path / "binding.toml"
+    binding.write_text('[BatchNorm1d]\narguments = { momentum = "1 - (1 - momentum)" }\n')
+    report = conformance.grade("reference", ["BatchNorm1d"], binding=binding, profile="quick")
+    cumulative = [v for v in report.verdicts if v.case == "cumulative-average"]
+    assert {v.status for v in cumulative} == {"skipped"}
+    assert "has no value for momentum=None" in cumulative[0].reason
+    assert report.summary.passed > 100

@@ -143,3 +143,13 @@ def test_the_choice_between_two_candidates_is_in_the_report(inspect):
     report = conformance.grade("lab.py", layers=["Linear"], profile="quick", oracle="recorded")
     assert report.notes == ("Dense is graded as Linear, not Affine",)
     assert "Dense is graded as Linear, not Affine" in str(report)
+
+
+def test_a_package_with_nothing_in_it_names_its_modules(inspect, tmp_path):
+    package = tmp_path / "only_modules"
+    package.mkdir()
+    (package / "__init__.py").touch()
+    (package / "layers.py").touch()
+    result = CliRunner().invoke(app, ["inspect", "only_modules"])
+    assert result.exit_code == 2
+    assert "(its classes: none; its modules: layers)" in result.stderr

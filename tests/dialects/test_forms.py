@@ -76,6 +76,27 @@ FORMS = {
                     self.velocities[key] = velocity
                     p -= self.lr * velocity
     """,
+    "step(net)": """
+        class SGD:
+            def __init__(self, lr=1e-3, momentum=0):
+                self.lr, self.momentum, self.velocities = lr, momentum, {}
+            def step(self, net):
+                for key, (p, g) in enumerate(net.params_and_grads()):
+                    velocity = self.momentum * self.velocities.get(key, 0) + g
+                    self.velocities[key] = velocity
+                    p -= self.lr * velocity
+    """,
+    "update(parameter, gradient, name)": """
+        class SGD:
+            def __init__(self, lr=1e-3, momentum=0):
+                self.lr, self.momentum, self.velocities = lr, momentum, {}
+            def step(self):
+                self.steps = getattr(self, "steps", 0) + 1
+            def update(self, p, g, key):
+                velocity = self.momentum * self.velocities.get(key, 0) + g
+                self.velocities[key] = velocity
+                return p - self.lr * velocity
+    """,
     "f(variables, gradients, config, state)": """
         def sgd_momentum(variables, gradients, config, state):
             velocities = state.setdefault("velocities", {})
@@ -219,3 +240,79 @@ def test_cross_entropy_functions_with_one_hot_targets_get_them(grade):
     assert "CrossEntropy is given one-hot targets" in report.notes
     assert report.ok
     assert statuses(report, "forward") == {"passed"}
+
+
+@pytest.mark.parametrize("names", ["y, y_pred", "target, output", "y_true, p"])
+def test_losses_that_take_the_target_first(grade, names):
+    target, prediction = names.split(", ")
+    mean = f"np.mean(({prediction} - {target}) ** 2)"
+    slope = f"2 * ({prediction} - {target}) / {target}.size"
+    source = {
+        "class": f"""
+            class MSE:
+                def loss(self, {names}): return {mean}
+                def grad(self, {names}): return {slope}
+        """,
+        "remembering": f"""
+            class MSELoss:
+                def __call__(self, {names}):
+                    self.slope = {slope}
+                    return {mean}
+                def gradient(self): return self.slope
+        """,
+        "with a backward": f"""
+            class MSELoss:
+                def forward(self, {names}):
+                    self.slope = {slope}
+                    return {mean}
+                def backward(self, grad_output=1.0): return grad_output * self.slope
+        """,
+        "functions": f"""
+            def mse({names}): return {mean}
+            def grad_mse({names}): return {slope}
+        """,
+    }
+    for text in source.values():
+        report = grade(text, "MSELoss")
+        assert report.ok
+        assert statuses(report, "grad_input") == {"passed"}
+        wrong = grade(text.replace("2 * (", "1 * ("), "MSELoss")
+        assert statuses(wrong, "grad_input") == {"failed"}
+
+
+def test_a_prediction_called_y_is_not_taken_for_the_target(grade):
+    source = """
+        class MSELoss:
+            def forward(self, y, t):
+                self.slope = 2 * (y - t) / y.size
+                return np.mean((y - t) ** 2)
+            def backward(self): return self.slope
+    """
+    assert grade(source, "MSELoss").ok
+
+
+def test_a_layer_that_keeps_inputs_and_makes_its_dictionary_at_the_first_forward(grade):
+    source = """
+        class Dense:
+            def __init__(self, n_out):
+                self.n_out, self.parameters, self.kept = n_out, {"W": None, "b": None}, []
+            def forward(self, x):
+                if self.parameters["W"] is None:
+                    self.parameters = {"W": np.zeros((x.shape[1], self.n_out)),
+                                       "b": np.zeros((1, self.n_out))}
+                    self.flush_gradients()
+                self.kept.append(x)
+                return x @ self.parameters["W"] + self.parameters["b"]
+            def backward(self, dy):
+                x, = self.kept
+                self.gradients["W"] += x.T @ dy
+                self.gradients["b"] += dy.sum(axis=0, keepdims=True)
+                return dy @ self.parameters["W"].T
+            def flush_gradients(self):
+                self.kept = []
+                self.gradients = {k: np.zeros_like(v) for k, v in self.parameters.items()}
+    """
+    report = grade(source, "Linear")
+    assert "Dense makes its arrays at the first forward" in report.notes
+    found = {v.status for v in report.verdicts if v.check == "grad_weight" and v.case == "default"}
+    assert found == {"passed"}

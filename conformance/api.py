@@ -41,6 +41,7 @@ def grade(
     isolate: bool | None = None,
     timeout: float = Limits.timeout,
     memory: int = Limits.memory,
+    run_all_cells: bool = False,
 ) -> Report:
     """Grade an implementation; the verdicts are those of ``pytest --impl=…``.
 
@@ -56,7 +57,7 @@ def grade(
     binding
         A TOML file that says how the implementation maps to the specs; default:
         ``conformance.toml`` beside it, if there is one.
-    tier, oracle, profile, seed, isolate, timeout, memory
+    tier, oracle, profile, seed, isolate, timeout, memory, run_all_cells
         As the options ``--conformance-tier`` and so on. Only what is given by name can be isolated.
 
     Raises
@@ -89,6 +90,7 @@ def grade(
         isolate=isolate,
         timeout=timeout,
         memory=memory,
+        run_all_cells=run_all_cells,
     )
     guard = Guard()
     with closing(_session(implementation, settings, files)) as session:
@@ -126,7 +128,8 @@ def _name(given: str | Any) -> str:
 def _session(given: str | Any, settings: Settings, files: list[Path]) -> Session:
     binding = settings.binding
     if isinstance(given, str):
-        return open_session(given, settings.isolate, settings.limits, binding, files)
+        limits, every = settings.limits, settings.run_all_cells
+        return open_session(given, settings.isolate, limits, binding, files, every)
     if settings.isolate:
         raise ImplementationError(
             f"isolate=True: {settings.implementation} is an object of this process; "

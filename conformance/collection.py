@@ -175,6 +175,7 @@ class Conformance:
             settings.limits,
             settings.binding,
             self._own_files(),
+            settings.run_all_cells,
         )
         # Whatever happens, Ctrl-C included: what the implementation has started ends with pytest.
         self.config.add_cleanup(session.close)
@@ -183,8 +184,9 @@ class Conformance:
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtestloop(self, session: pytest.Session) -> None:
         """Import the candidate before the first item: a broken one is one message, not hundreds."""
-        if session.config.option.collectonly:
-            return
+        option = session.config.option
+        if option.collectonly or (session.testsfailed and not option.continue_on_collection_errors):
+            return  # nothing is run, and pytest says why
         try:
             _ = self.grader
         except ImplementationError as error:

@@ -106,6 +106,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         help="Run the implementation in pytest's own process (default for what is installed); "
         "--pdb and breakpoint() need it.",
     )
+    group.addoption(
+        "--conformance-run-all-cells",
+        action="store_true",
+        help="Run every cell of a notebook, not only what defines layers.",
+    )
     parser.addini(
         "conformance_isolate", "Default for --conformance-isolate: true or false.", default=""
     )
@@ -173,6 +178,7 @@ def settings_of(config: pytest.Config) -> Settings:
         isolate=_isolate(config),
         timeout=_positive("timeout", values["timeout"]),
         memory=math.ceil(_positive("memory", values["memory"])),
+        run_all_cells=config.getoption("--conformance-run-all-cells"),
     )
 
 

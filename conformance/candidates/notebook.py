@@ -128,7 +128,7 @@ def load_notebook(path: Path, run_all: bool = False) -> tuple[ModuleType, tuple[
     sys.modules[module.__name__] = module
     sys.path.insert(0, str(path.parent))
     try:
-        with placeholders(path.name) as missing:
+        with placeholders(path.name, path.parent) as missing:
             for cell, tree in parsed:
                 if note := _run(cell, tree, module, path.name):
                     notes.append(note)

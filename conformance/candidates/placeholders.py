@@ -10,7 +10,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec
-from types import ModuleType
+from pathlib import Path
+from types import FrameType, ModuleType
 from typing import Any
 
 
@@ -82,20 +83,37 @@ class _MissingModule(ModuleType):
 
 
 class _Finder(MetaPathFinder, Loader):
-    """The last to be asked for a module: it always has one."""
+    """The last to be asked for a module: it always has one for the notebook and files beside it.
 
-    def __init__(self, notebook: str) -> None:
+    Others get none: that a library looks for a module of another platform, or an optional one, and
+    does not find it tells it something.
+    """
+
+    def __init__(self, notebook: str, folder: Path) -> None:
         self.notebook = notebook
+        self.folder = folder
         self.reading = [True]  # emptied when the notebook has been read
         self.names: list[str] = []
 
     def find_spec(
         self, fullname: str, path: Sequence[str] | None = None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
+        if not self._is_for_the_notebook(sys._getframe(1)):
+            return None
         parent = sys.modules.get(fullname.rpartition(".")[0])
         if parent is not None and not isinstance(parent, _MissingModule):
             return None  # a real package without this module: the author's own mistake
         return ModuleSpec(fullname, self, is_package=True)
+
+    def _is_for_the_notebook(self, frame: FrameType | None) -> bool:
+        """Whether the import statement is in a cell, or in a file beside the notebook."""
+        while frame is not None and "importlib" in frame.f_code.co_filename:
+            frame = frame.f_back
+        if frame is None:
+            return False
+        file = frame.f_code.co_filename
+        beside = file.endswith(".py") and Path(file).is_relative_to(self.folder)
+        return file.startswith(f"{self.notebook}[") or (beside and "site-packages" not in file)
 
     def create_module(self, spec: ModuleSpec) -> ModuleType:
         if "." not in spec.name:
@@ -107,12 +125,12 @@ class _Finder(MetaPathFinder, Loader):
 
 
 @contextmanager
-def placeholders(notebook: str) -> Iterator[list[str]]:
+def placeholders(notebook: str, folder: Path) -> Iterator[list[str]]:
     """Let imports of missing modules succeed; gives the names of those that were asked for.
 
     What was put into ``sys.modules`` is taken out again, so that nobody else finds it.
     """
-    finder = _Finder(notebook)
+    finder = _Finder(notebook, folder)
     sys.meta_path.append(finder)
     try:
         yield finder.names

@@ -33,6 +33,7 @@ class Settings:
     isolate: bool | None = None
     timeout: float = Limits.timeout
     memory: int = Limits.memory
+    run_all_cells: bool = False
 
     @property
     def limits(self) -> Limits:
@@ -50,4 +51,6 @@ class Settings:
                 words.append(f"--conformance-{name}={shown}")
         if self.isolate is not None:
             words.append(f"--{'' if self.isolate else 'no-'}conformance-isolate")
+        if self.run_all_cells:
+            words.append("--conformance-run-all-cells")
         return " ".join(words)

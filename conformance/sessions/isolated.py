@@ -35,6 +35,7 @@ class IsolatedSession:
         limits: Limits | None = None,
         binding: str = "",
         specs: Iterable[Path] = (),
+        run_all_cells: bool = False,
     ) -> None:
         self._limits = limits or Limits()
         self._setup = Setup(
@@ -44,6 +45,7 @@ class IsolatedSession:
             self._limits.timeout,
             self._limits.loading,
             self._limits.memory,
+            run_all_cells,
         )
         self._losses: Counter[tuple[str, str, str]] = Counter()
         self._barred: dict[tuple[str, str], Trouble] = {}

@@ -22,6 +22,7 @@ class Setup:
     timeout: float = 10.0
     loading: float = 60.0
     memory: int = 4096
+    run_all_cells: bool = False
 
 
 @dataclass(frozen=True)

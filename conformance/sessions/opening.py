@@ -27,11 +27,12 @@ def open_session(
     limits: Limits | None = None,
     binding: str = "",
     specs: Iterable[Path] = (),
+    run_all_cells: bool = False,
 ) -> Session:
     """A session over what ``--impl`` names; `ImplementationError` if it cannot be loaded.
 
     `binding` is its file if it is not the one beside the implementation; `specs` are the user's own
-    spec files, which a binding may name.
+    spec files, which a binding may name; `run_all_cells` runs a notebook whole.
     """
     if isolate and not AVAILABLE:
         raise ImplementationError(
@@ -42,5 +43,6 @@ def open_session(
         # It imports modules that only some platforms have.
         from conformance.sessions.isolated import IsolatedSession
 
-        return IsolatedSession(text, limits, binding, specs)
-    return InProcessSession(load(text, binding=binding, specs=[load_spec(p) for p in specs]))
+        return IsolatedSession(text, limits, binding, specs, run_all_cells)
+    own = [load_spec(path) for path in specs]
+    return InProcessSession(load(text, run_all_cells, binding, own))

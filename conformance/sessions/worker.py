@@ -70,7 +70,8 @@ def _load(setup: Setup, writer: TraceWriter) -> tuple[InProcessSession | None, R
     signal.setitimer(signal.ITIMER_REAL, setup.loading + _GRACE)
     try:
         specs = [load_spec(Path(file)) for file in setup.specs]
-        implementation = load(setup.implementation, binding=setup.binding, specs=specs)
+        name, whole = setup.implementation, setup.run_all_cells
+        implementation = load(name, whole, setup.binding, specs)
     except ImplementationError as error:
         return None, Ready(error=str(error))
     except BaseException as error:

@@ -224,3 +224,22 @@ def test_values_are_what_the_cells_compute(notebook):
     path = notebook("import numpy as np", RELU)
     relu = load(path).namespace.ReLU()
     assert relu.forward(np.array([-1.0, 2.0])).tolist() == [0, 2]
+
+
+def test_libraries_and_files_elsewhere_get_no_placeholders(notebook, tmp_path, monkeypatch):
+    library = tmp_path / "elsewhere"
+    library.mkdir()
+    optional = (
+        "try:\n    import no_such_accelerator as found\nexcept ImportError:\n    found = None\n"
+    )
+    (library / "a_library.py").write_text(optional)
+    monkeypatch.syspath_prepend(str(library))
+    (tmp_path / "lab").mkdir()
+    (tmp_path / "lab" / "helpers.py").write_text("import no_such_plots\n")
+    path = notebook("import a_library, helpers\nimport no_such_bar", RELU, name="lab/lab.ipynb")
+    implementation = load(path)
+    assert implementation.namespace.a_library.found is None
+    assert implementation.notes == (
+        "no_such_plots is not installed here: a placeholder stands for it",
+        "no_such_bar is not installed here: a placeholder stands for it",
+    )

@@ -1,6 +1,10 @@
 """Options and their mistakes."""
 
+import json
+
 import pytest
+
+from conformance.runner.settings import Settings
 
 QUICK = (
     "--conformance-layers=ReLU",
@@ -139,3 +143,33 @@ def test_without_torch_the_default_oracle_is_the_recordings(pytester):
     )
     assert result.ret == 0
     assert result.outlines[-1].endswith("oracle=recorded torch 2.13.0")
+
+
+NOTEBOOK = [
+    "import numpy as np\nlayers = {}",
+    "layers.update(ReLU=lambda x: np.maximum(x, 0))",
+    """
+class ReLU:
+    def forward(self, x):
+        self.mask = x > 0
+        return layers["ReLU"](x)
+    def backward(self, grad_output):
+        return grad_output * self.mask
+""",
+]
+
+
+@pytest.mark.parametrize("isolation", ["--conformance-isolate", "--no-conformance-isolate"])
+def test_all_cells_of_a_notebook(pytester, isolation):
+    cells = [{"cell_type": "code", "source": source} for source in NOTEBOOK]
+    pytester.makefile(".ipynb", lab=json.dumps({"cells": cells, "nbformat": 4}))
+    common = ("--impl=lab.ipynb", "--conformance-tier=core", isolation, *QUICK)
+    result = pytester.runpytest(*common)
+    assert result.ret == 1
+    result.stdout.fnmatch_lines(["*KeyError: 'ReLU' (lab.ipynb[[]cell 3]:5 in forward)"])
+    whole = pytester.runpytest(*common, "--conformance-run-all-cells")
+    assert whole.ret == 0
+
+
+def test_rerun_commands_say_that_all_cells_are_run():
+    assert Settings("lab.ipynb", run_all_cells=True).options() == "--conformance-run-all-cells"

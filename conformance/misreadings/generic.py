@@ -407,7 +407,8 @@ def keeps_shape(spec: Spec) -> bool:
     """Layers whose output has the shape of their input in the first case."""
     bound = next(iter(cases(spec)))
     shapes = [*bound.inputs().values(), *bound.outputs().values()] if is_layer(spec) else []
-    return spec.kind == "layer" and len(shapes) == 2 and shapes[0] == shapes[1]
+    fits = spec.kind == "layer" and len(shapes) == 2 and shapes[0] == shapes[1]
+    return fits and spec.name != "Identity"  # whose gradient is the cotangent
 
 
 @generic(

@@ -272,12 +272,14 @@ def test_ctrl_c_ends_the_worker(tmp_path):
     code = (
         "import os, signal, threading, time\n"
         "import conformance\n"
-        "def strike():\n    time.sleep(3)\n    os.kill(os.getpid(), signal.SIGINT)\n"
-        "threading.Thread(target=strike, daemon=True).start()\n"
         "from conformance.sessions import process\n"
         "started, start = [], process.subprocess.Popen\n"
         "def popen(*a, **k):\n    started.append(start(*a, **k))\n    return started[-1]\n"
         "process.subprocess.Popen = popen\n"
+        "def strike():\n"
+        "    while not started:\n        time.sleep(0.1)\n"
+        "    time.sleep(3)\n    os.kill(os.getpid(), signal.SIGINT)\n"
+        "threading.Thread(target=strike, daemon=True).start()\n"
         "try:\n    conformance.grade('lab.py', layers=['ReLU'], oracle='recorded', timeout=60)\n"
         "except KeyboardInterrupt:\n    print('interrupted', *(p.poll() for p in started))\n"
     )

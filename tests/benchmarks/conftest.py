@@ -20,5 +20,5 @@ __all__ = ["conformance", "numpy", "reference_impls", "torch"]
 
 @pytest.fixture(autouse=True)
 def _not_a_worker(monkeypatch):
-    """Inner runs time, also where these tests are spread by pytest-xdist: only marks are compared."""
+    """Inner runs time layers, although pytest-benchmark refuses to in a worker of pytest-xdist."""
     monkeypatch.delenv("PYTEST_XDIST_WORKER", raising=False)

@@ -7,6 +7,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from markupsafe import Markup
+
 from conformance.records.report import Report
 from conformance.records.text import finding_lines
 from conformance.records.verdict import SEVERITIES, Finding, Status, Verdict
@@ -19,6 +21,8 @@ from conformance.reports.plots import (
     largest_errors,
     series_picture,
 )
+from conformance.reports.timing_plots import pictures
+from conformance.reports.timings import HEADINGS, remarks, rows
 from conformance.reports.views import (
     CAUSES,
     WORST_FIRST,
@@ -124,7 +128,7 @@ def write_html(report: Report, folder: Path) -> Path:
 def render_html(report: Report) -> str:
     """The page."""
     table, anchors, places = matrix(report), Anchors(), dict[str, str]()
-    for name in ("main", "look-first", "matrix", "layers", "about", "filters"):
+    for name in ("main", "look-first", "matrix", "layers", "timings", "about", "filters"):
         anchors(name)  # the page's own
     layers = [_layer(row, anchors, places) for row in table.rows]
     found = causes(report)
@@ -142,6 +146,11 @@ def render_html(report: Report) -> str:
         severities=[s for s in SEVERITIES if any(v.severity == s for v in report.verdicts)],
         families=list(dict.fromkeys(layer.family for layer in report.layers)),
         environment=_environment(report),
+        timing_headings=HEADINGS,
+        timing_rows=rows(report.timings),
+        timing_remarks=remarks(report.timings, report.untimed),
+        # Our own SVG, in which all text is escaped.
+        timing_pictures=[(name, Markup(svg)) for name, svg in pictures(report.timings)],
     )
 
 

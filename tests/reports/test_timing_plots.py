@@ -1,5 +1,6 @@
 """Pictures of timings: well-formed, labelled, escaped, and to scale."""
 
+from dataclasses import replace
 from xml.etree import ElementTree
 
 import pytest
@@ -65,3 +66,23 @@ def test_every_picture_is_labelled_and_well_formed():
         root = ElementTree.fromstring(svg)
         assert root.get("role") == "img"
         assert root.get("aria-label")
+
+
+def test_the_page_shows_them():
+    from conformance.records.benchmark import Untimed
+    from conformance.reports.html_report import render_html
+    from conformance.runner.accounts import make_report
+    from conformance.runner.settings import Settings
+
+    report = replace(
+        make_report(Settings("lab.py"), [], []),
+        timings=(*TIMINGS, timing(layer="Linear", growth={"N": 2.0}, superlinear=("N",))),
+        untimed=(Untimed("Softmax", "candidate", "blocked: incorrect: forward[<default>]"),),
+    )
+    page = render_html(report)
+    assert '<h2 id="timings">Times</h2>' in page
+    assert "Linear forward grows with N to the power 2: more than its spec says" in page
+    assert "blocked: incorrect: forward[&lt;default&gt;]" in page
+    assert page.count("<svg xmlns") >= 4
+    assert "nothing is known" not in page
+    assert "Times</h2>" not in render_html(make_report(Settings("lab.py"), [], []))

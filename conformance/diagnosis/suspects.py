@@ -26,6 +26,7 @@ from conformance.spec.model import Spec
 Judge = Callable[[Evidence], Iterator[Finding]]
 
 _BY_NAME = {check.name: check for check in CHECKS}
+_FORWARD = _BY_NAME["forward"]
 
 # Several misreadings may be the same in one case; more than a few help nobody.
 MOST = 3
@@ -116,6 +117,12 @@ def _fit(check: Check, suspect: Evidence) -> bool:
     return True
 
 
+def _has_forward(check: Check, evidence: Evidence) -> bool:
+    """Whether a failure is one of gradients, where forward is judged, too."""
+    about_gradients = check.name.startswith(("grad_", "fd_"))
+    return about_gradients and bool(list(_FORWARD.targets(evidence.bound, evidence.mode)))
+
+
 class Suspects:
     """The misreadings, ready to be judged like the candidate."""
 
@@ -132,10 +139,15 @@ class Suspects:
             return []
         if evidence.memory is not self._case:
             self._case, self._memories = evidence.memory, {}
+        right_forward = (
+            _has_forward(check, evidence) and Outcome.of(_FORWARD.judge, evidence).passed
+        )
         matches: list[Diagnosis] = []
         for entry in spec.misreadings:
             if (spec.name, entry.id) not in CATALOGUE or len(matches) == MOST:
                 continue
+            if right_forward and not self._outcome(_FORWARD, evidence, entry.id).passed:
+                continue  # it would show in forward, and the candidate's is right
             if found.explained_by(self._outcome(check, evidence, entry.id)):
                 line = declaration(spec.name, entry.id) if entry.convention else ""
                 matches.append(

@@ -208,3 +208,14 @@ def test_a_convention_has_its_severity_and_the_line_that_declares_it():
     [verdict] = [v for v in verdicts if v.id.endswith("::running_var[default-train]")]
     assert verdict.severity == "convention"
     assert 'conventions = ["biased-running-var"]' in verdict.diagnoses[0].declare
+
+
+def test_a_wrong_gradient_beside_a_right_forward_is_no_convention_of_another_forward():
+    wrong = MSE.replace("2 * self.d * g / n, -2 * self.d * g / n",
+                        "2 * self.d * g / len(self.d), -2 * self.d * g / len(self.d)")  # fmt: skip
+    failed = [v for v in graded(wrong, "MSELoss") if v.check == "grad_input" and v.diagnoses]
+    assert failed
+    named = {diagnosis.id for verdict in failed for diagnosis in verdict.diagnoses}
+    assert "gradient-over-the-batch" in named
+    assert "mean-over-the-batch" not in named
+    assert {verdict.severity for verdict in failed} == {"wrong"}

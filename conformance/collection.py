@@ -201,8 +201,10 @@ class Conformance:
         verdict = getattr(item, "verdict", None)
         if report.when == "call" and verdict is not None:
             setattr(report, VERDICT, to_data(verdict))
-            if self.config.getoption("xmlpath", None):
-                report.user_properties += junit_properties(verdict)
+        # The last of an item's reports is the one whose properties are written.
+        last = report.when == "teardown" and verdict is not None
+        if last and self.config.getoption("xmlpath", None):
+            report.user_properties += junit_properties(verdict)
         return report
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:

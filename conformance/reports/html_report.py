@@ -43,7 +43,8 @@ FILE_NAME = "index.html"
 # Failures of one check on one layer look alike: so many are told in full, so many with pictures.
 IN_FULL = 12
 PICTURED = 2
-TEXT = 4000  # characters of a message, a script or a print that are shown
+TEXT = 4000  # characters of a message or a print that are shown
+SCRIPT = 20_000  # and of a script, which half of would be of no use
 
 TITLES = {
     "shape": "Shapes",
@@ -77,6 +78,9 @@ class FailureView:
     first: str
     findings: tuple[FindingView, ...]
     place: str
+    reason: str
+    script: str
+    printed: str
 
 
 @dataclass(frozen=True)
@@ -209,6 +213,9 @@ def _failure(
         first=_cut(first_words(verdict), 240),
         findings=tuple(_finding(finding, pictured) for finding in verdict.findings),
         place=f"{verdict.id.partition('::')[0]}:{verdict.spec_line}",
+        reason=_cut(verdict.reason, TEXT),
+        script=verdict.script if len(verdict.script) <= SCRIPT else "",
+        printed=_cut(verdict.printed, TEXT),
     )
 
 

@@ -54,7 +54,7 @@ def test_overhead_per_check(name, monkeypatch):
         grader = Grader(InProcessSession(load("reference")), settings)
         start = time.process_time()
         statuses = {grader.verdict(planned).status for planned in checks}
-        assert statuses == {"passed"}
+        assert statuses <= {"passed", "skipped"}
         return time.process_time() - start, meter.seconds, meter.calls
 
     whole, bare, calls = min(run() for _ in range(3))

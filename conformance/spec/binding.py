@@ -70,23 +70,33 @@ class BoundCase:
 
     def input(self, name: str) -> Tensor:
         """An input as this case has it."""
-        tensor = self.spec.input(name, self.case)
-        if name not in self.case.values:
-            return tensor
-        return tensor.model_copy(update={"values": self.case.values[name]})
+        return self._tensors[name]
+
+    # What every check asks of a case is worked out once.
+    @cached_property
+    def _tensors(self) -> dict[str, Tensor]:
+        tensors = {name: self.spec.input(name, self.case) for name in self.spec.inputs}
+        for name, values in self.case.values.items():
+            if name in tensors:
+                tensors[name] = tensors[name].model_copy(update={"values": values})
+        return tensors
 
     def drawn(self) -> set[Values]:
         """The kinds of values that its inputs are drawn as."""
-        return {self.input(name).values for name in self.spec.inputs}
+        return {tensor.values for tensor in self._tensors.values()}
 
-    @property
+    @cached_property
     def extreme(self) -> bool:
         """Whether it is there only to see what becomes of values such as infinities and NaN."""
         return bool(self.drawn() & EXTREME)
 
     def inputs(self) -> dict[str, tuple[int, ...]]:
         """The shape of each input."""
-        return {name: self.shape(self.input(name).shape) for name in self.spec.inputs}
+        return dict(self._input_shapes)
+
+    @cached_property
+    def _input_shapes(self) -> dict[str, tuple[int, ...]]:
+        return {name: self.shape(tensor.shape) for name, tensor in self._tensors.items()}
 
     def class_axis(self, name: str) -> int | None:
         """The axis along which the classes of an input stand; None for one without classes."""
@@ -132,6 +142,10 @@ class BoundCase:
 
     def parameters(self) -> dict[str, tuple[int, ...]]:
         """The shapes of the parameters that exist in this case."""
+        return dict(self._parameter_shapes)
+
+    @cached_property
+    def _parameter_shapes(self) -> dict[str, tuple[int, ...]]:
         if self.parts:
             return _prefixed({name: part.parameters() for name, part in self.parts.items()})
         if self.spec.trajectory is not None:

@@ -202,8 +202,8 @@ class Conformance:
         if report.when == "call" and verdict is not None:
             setattr(report, VERDICT, to_data(verdict))
         # The last of an item's reports is the one whose properties are written.
-        last = report.when == "teardown" and verdict is not None
-        if last and self.config.getoption("xmlpath", None):
+        last = report.when == "teardown" and self.config.getoption("xmlpath", None)
+        if last and verdict is not None:
             report.user_properties += junit_properties(verdict)
         return report
 

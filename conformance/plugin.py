@@ -7,7 +7,9 @@ nothing heavier than pytest. With ``--impl`` it registers `conformance.collectio
 from __future__ import annotations
 
 import math
+import os
 from importlib.util import find_spec
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -182,6 +184,18 @@ def settings_of(config: pytest.Config) -> Settings:
     )
 
 
+def _make_folder(folder: Path, given: str) -> None:
+    """Before the run, which may be long and whose report would be lost."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise pytest.UsageError(
+            f"--conformance-report={given}: cannot be made a folder: {error.strerror}"
+        ) from None
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise pytest.UsageError(f"--conformance-report={given}: this folder cannot be written to")
+
+
 # First, so that the specs stand in for missing arguments before anybody looks at them.
 @pytest.hookimpl(tryfirst=True)
 def pytest_configure(config: pytest.Config) -> None:
@@ -194,7 +208,8 @@ def pytest_configure(config: pytest.Config) -> None:
         update = config.getoption("--conformance-update-gaps")
         if update and not option(config, "gaps"):
             raise pytest.UsageError("--conformance-update-gaps needs --conformance-gaps=FILE")
-        run = Conformance(
-            config, settings_of(config), option(config, "report"), option(config, "gaps"), update
-        )
+        report = option(config, "report")
+        if report:
+            _make_folder(Path(config.invocation_params.dir, report), report)
+        run = Conformance(config, settings_of(config), report, option(config, "gaps"), update)
         config.pluginmanager.register(run, "conformance-run")

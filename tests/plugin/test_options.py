@@ -173,3 +173,10 @@ def test_all_cells_of_a_notebook(pytester, isolation):
 
 def test_rerun_commands_say_that_all_cells_are_run():
     assert Settings("lab.ipynb", run_all_cells=True).options() == "--conformance-run-all-cells"
+
+
+@pytest.mark.parametrize("given", ["file.txt", "file.txt/below"])
+def test_a_report_that_cannot_be_written_is_one_message_before_the_run(pytester, given):
+    pytester.path.joinpath("file.txt").touch()
+    [line] = usage_error(pytester.runpytest("--impl=reference", f"--conformance-report={given}"))
+    assert line.startswith(f"ERROR: --conformance-report={given}: cannot be made a folder: ")

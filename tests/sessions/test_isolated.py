@@ -271,6 +271,8 @@ def test_ctrl_c_ends_the_worker(tmp_path):
     )
     code = (
         "import os, signal, threading, time\n"
+        # A shell that starts its jobs in the background lets them ignore the signal.
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
         "import conformance\n"
         "from conformance.sessions import process\n"
         "started, start = [], process.subprocess.Popen\n"

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
-from collections.abc import Callable, Sequence
-from functools import cached_property
+from collections.abc import Callable, Iterator, Sequence
 from importlib.metadata import version
 from typing import Literal
 
@@ -35,12 +34,17 @@ class Judge:
     """Asks oracles in turn until one knows.
 
     auto: PyTorch where it is installed, else recordings (named cases at the default seed), else the
-    bundled reference. The reference does not judge itself: the independently written naive
-    implementation does. Layers with declared conventions are judged by the reference misread so.
+    bundled reference. With `quick` recordings come first, then what is bundled: nothing waits for
+    PyTorch but a user's own specs. The reference does not judge itself: the independently written
+    naive implementation does. Layers with declared conventions are judged by the reference misread so.
     """
 
     def __init__(
-        self, choice: Choice, implementation: str, conventions: Sequence[Convention] = ()
+        self,
+        choice: Choice,
+        implementation: str,
+        conventions: Sequence[Convention] = (),
+        quick: bool = False,
     ) -> None:
         if choice == "torch" and not torch_installed():
             raise OracleUnavailable(
@@ -49,25 +53,33 @@ class Judge:
             )
         bundled = "naive" if implementation == "reference" else "reference"
         chains: dict[Choice, list[Callable[[], Oracle]]] = {
-            "auto": [self._torch] if torch_installed() else [RecordedOracle],
+            "auto": [
+                *([RecordedOracle] if quick or not torch_installed() else []),
+                *([lambda: self._bundled(bundled)] if quick else []),
+                *([self._torch] if torch_installed() else []),
+            ],
             "torch": [self._torch],
             "recorded": [RecordedOracle],
             "reference": [],
         }
         self.declared = DeclaredOracle(conventions)
+        self._made: list[Oracle] = []
         self._makers: list[Callable[[], Oracle]] = [
             lambda: self.declared,
             *chains[choice],
             lambda: self._bundled(bundled),
         ]
 
-    @cached_property
-    def _oracles(self) -> list[Oracle]:
-        return [make() for make in self._makers]
+    def _oracles(self) -> Iterator[Oracle]:
+        """The oracles in turn, each made when the ones before it did not know."""
+        for number, make in enumerate(self._makers):
+            if number == len(self._made):
+                self._made.append(make())
+            yield self._made[number]
 
     def expect(self, bound: BoundCase, trial: Trial) -> Expectation | None:
         """The expectation of the first oracle that knows the trial; None if none does."""
-        for oracle in self._oracles:
+        for oracle in self._oracles():
             if (expectation := oracle.expect(bound, trial)) is not None:
                 return expectation
         return None

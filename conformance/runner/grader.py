@@ -59,7 +59,8 @@ class Grader:
     def oracle(self) -> Judge:
         """The oracles, loaded when the first expectation is needed."""
         settings = self.settings
-        return Judge(settings.oracle, settings.implementation, self.session.conventions())
+        quick = settings.profile == "quick"
+        return Judge(settings.oracle, settings.implementation, self.session.conventions(), quick)
 
     def verdict(self, planned: Planned) -> Verdict:
         """The verdict of one check; a failure that is a known gap is `xfailed`."""

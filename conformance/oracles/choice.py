@@ -36,7 +36,8 @@ class Judge:
     auto: PyTorch where it is installed, else recordings (named cases at the default seed), else the
     bundled reference. With `quick` recordings come first, then what is bundled: nothing waits for
     PyTorch but a user's own specs. The reference does not judge itself: the independently written
-    naive implementation does. Layers with declared conventions are judged by the reference misread so.
+    naive implementation does. Layers with declared conventions are judged by the reference misread
+    so.
     """
 
     def __init__(

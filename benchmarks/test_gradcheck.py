@@ -18,12 +18,12 @@ import pytest
 import torch
 from torch import nn
 
-from conformance.candidates.loading import load
-from conformance.checks.differences import finite_differences
+from conformance.candidates.loading.paths import load
+from conformance.checks.differences.own_forward import finite_differences
 from conformance.checks.evidence import Evidence, Memory
 from conformance.generation.programs import Programs
 from conformance.sessions.in_process import InProcessSession
-from conformance.spec.binding import bind
+from conformance.spec.bound_case import bind
 from conformance.spec.catalogue import find_spec
 from conformance.spec.model import GENERATED, Case
 

@@ -8,7 +8,7 @@ import time
 import pytest
 
 import reference_impls.numpy_reference as reference
-from conformance.candidates.loading import load
+from conformance.candidates.loading.paths import load
 from conformance.runner.grader import Grader
 from conformance.runner.plan import plan
 from conformance.runner.settings import Settings

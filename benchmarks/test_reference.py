@@ -10,8 +10,8 @@ import torch
 from threadpoolctl import threadpool_limits
 
 from conformance.benchmarks.timed import Timed
-from conformance.candidates.loading import load
-from conformance.spec.binding import bind
+from conformance.candidates.loading.paths import load
+from conformance.spec.bound_case import bind
 from conformance.spec.catalogue import find_spec
 
 LAYERS = [

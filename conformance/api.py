@@ -8,12 +8,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from conformance.candidates.binding import NO_BINDING
 from conformance.candidates.implementation import Implementation
-from conformance.candidates.loading import ImplementationError, binding_beside, read_binding
+from conformance.candidates.loading.paths import ImplementationError, binding_beside, read_binding
+from conformance.candidates.wiring.binding_file import NO_BINDING
 from conformance.oracles.choice import Choice
 from conformance.records.report import Report
-from conformance.records.verdict import Tier
 from conformance.runner.accounts import make_report
 from conformance.runner.grader import Grader
 from conformance.runner.plan import plan
@@ -26,6 +25,7 @@ from conformance.sessions.session import Session
 from conformance.spec.catalogue import bundled_specs, find_spec
 from conformance.spec.catalogue import load as load_spec
 from conformance.spec.model import Spec
+from conformance.spec.terms import Tier
 
 
 def grade(

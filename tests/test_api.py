@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import conformance
-from conformance.candidates.loading import ImplementationError
+from conformance.candidates.loading.paths import ImplementationError
 from reference_impls import numpy_reference
 
 QUICK = {"profile": "quick", "oracle": "recorded"}

@@ -3,7 +3,7 @@
 import re
 from pathlib import Path
 
-from conformance.candidates.binding import load_binding
+from conformance.candidates.wiring.binding_file import load_binding
 from conformance.runner.gaps import KEYS, load_gaps
 
 DOCS = Path(__file__).parent.parent / "docs"
@@ -46,7 +46,7 @@ def test_the_gaps_of_the_examples_cover_checks():
 
 
 def test_every_ignored_kind_of_cell_is_on_the_page():
-    from conformance.candidates.notebook import _PYTHON_MAGICS
+    from conformance.candidates.loading.notebook import _PYTHON_MAGICS
 
     text = (DOCS / "notebooks.md").read_text(encoding="utf-8")
     assert [magic for magic in _PYTHON_MAGICS if f"`{magic}`" not in text] == []

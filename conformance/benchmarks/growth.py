@@ -11,7 +11,7 @@ import numpy as np
 from conformance.benchmarks.timed import Timed
 from conformance.candidates.implementation import Implementation
 from conformance.records.benchmark import Direction
-from conformance.spec.binding import bind
+from conformance.spec.bound_case import bind
 from conformance.spec.model import Benchmark, Case, Spec, axis_of
 
 SHARES = (4, 2, 1)  # a quarter, a half, the whole of a size

@@ -16,7 +16,7 @@ from conformance.benchmarks.growth import exponents, peak_memory, superlinear
 from conformance.benchmarks.timed import DTYPE, Timed
 from conformance.candidates.dialect import ContractError, NotImplementedHere
 from conformance.candidates.implementation import Implementation
-from conformance.candidates.loading import load
+from conformance.candidates.loading.paths import load
 from conformance.candidates.trouble import describe_exception
 from conformance.numerics.comparison import compare
 from conformance.oracles.accuracy import expected_steps
@@ -27,7 +27,7 @@ from conformance.runner.grader import Grader
 from conformance.runner.plan import plan
 from conformance.runner.settings import Settings
 from conformance.sessions.in_process import InProcessSession
-from conformance.spec.binding import BoundCase, bind
+from conformance.spec.bound_case import BoundCase, bind
 from conformance.spec.model import Spec
 
 CANDIDATE = "candidate"

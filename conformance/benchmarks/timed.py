@@ -14,7 +14,7 @@ from conformance.candidates.implementation import Implementation
 from conformance.generation.programs import Programs
 from conformance.records.benchmark import Direction
 from conformance.sessions.assembly import build
-from conformance.spec.binding import BoundCase
+from conformance.spec.bound_case import BoundCase
 
 Array = NDArray[Any]
 

@@ -8,8 +8,7 @@ from collections.abc import Iterable, Mapping
 from types import ModuleType
 from typing import Any
 
-from conformance.candidates.binding import NO_BINDING, Binding
-from conformance.candidates.detection import (
+from conformance.candidates.detection.choosing import (
     Named,
     detect,
     detect_container,
@@ -25,10 +24,11 @@ from conformance.candidates.dialect import (
     Factory,
     NotImplementedHere,
 )
-from conformance.candidates.native import NativeDialect
-from conformance.candidates.places import follow
-from conformance.candidates.plan import Found
-from conformance.candidates.probe import probe_for
+from conformance.candidates.driving.native import NativeDialect
+from conformance.candidates.wiring.binding_file import NO_BINDING, Binding
+from conformance.candidates.wiring.places import follow
+from conformance.candidates.wiring.probe import probe_for
+from conformance.candidates.wiring.wiring import Found
 from conformance.records.report import Convention
 from conformance.records.trial import Forward, Trial
 from conformance.spec.problems import suggestion

@@ -1,30 +1,24 @@
-"""The catalogue of checks, one file per concern. Importing this package fills `CATALOGUE`."""
+"""The catalogue of checks: a folder per column of the report. Importing it fills `CATALOGUE`."""
 
-from conformance.checks import (
-    arithmetic,
-    batch_relations,
-    construction,
-    copies,
-    differences,
-    dropout,
-    dtypes,
-    generators,
-    layouts,
-    linear_relations,
-    loss_relations,
-    memory,
-    normalization_relations,
-    purity,
-    relations,
-    sequences,
-    shapes,
-    starting_values,
-    state,
-    training,
-    values,
-)
+# ruff: noqa: I001 (within a column, checks are planned in this order)
+from conformance.checks.errors import arithmetic
+from conformance.checks.relations import batch
+from conformance.checks.state import constructed, copies
+from conformance.checks.differences import own_forward
+from conformance.checks.relations import dropout
+from conformance.checks.purity import dtypes, random_state, memory_order
+from conformance.checks.relations import linear, losses
+from conformance.checks.purity import aliasing
+from conformance.checks.relations import normalization
+from conformance.checks.purity import repeated
+from conformance.checks.relations import declared
+from conformance.checks.state import sequences
+from conformance.checks.shape import shapes
+from conformance.checks.state import starting_values, buffers
+from conformance.checks.training import trajectories
+from conformance.checks.forward import values
 from conformance.checks.check import CATALOGUE, GROUPS, Check
-from conformance.checks.errors import ERROR_CONTRACT
+from conformance.checks.errors.contracts import ERROR_CONTRACT
 from conformance.checks.evidence import Evidence, Memory, NoOracle, Stopped
 
 # Plans and documents follow the order of the report's columns, not that of the imports above.
@@ -39,25 +33,25 @@ __all__ = [
     "Memory",
     "NoOracle",
     "Stopped",
+    "aliasing",
     "arithmetic",
-    "batch_relations",
-    "construction",
+    "batch",
+    "buffers",
+    "constructed",
     "copies",
-    "differences",
+    "declared",
     "dropout",
     "dtypes",
-    "generators",
-    "layouts",
-    "linear_relations",
-    "loss_relations",
-    "memory",
-    "normalization_relations",
-    "purity",
-    "relations",
+    "linear",
+    "losses",
+    "memory_order",
+    "normalization",
+    "own_forward",
+    "random_state",
+    "repeated",
     "sequences",
     "shapes",
     "starting_values",
-    "state",
-    "training",
+    "trajectories",
     "values",
 ]

@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 from conformance.checks.evidence import Evidence
-from conformance.records.verdict import Finding, Tier
-from conformance.spec.binding import BoundCase
-from conformance.spec.model import Kind
+from conformance.records.verdict import Finding
+from conformance.spec.bound_case import BoundCase
+from conformance.spec.terms import Kind, Tier
 
 Group = str
 
@@ -30,7 +30,7 @@ LAYERS: tuple[Kind, ...] = ("layer", "loss", "container")
 # What is taken for granted by checks that run forward and backward.
 TRAINABLE = ("shape", "backward")
 
-Judge = Callable[[Evidence], Iterator[Finding]]
+JudgingFunction = Callable[[Evidence], Iterator[Finding]]
 Targets = Callable[[BoundCase, str | None], Iterable[str]]
 
 
@@ -48,7 +48,7 @@ class Check:
     name: str
     group: Group
     tier: Tier
-    judge: Judge
+    judge: JudgingFunction
     targets: Targets
     requires: tuple[str, ...] = ()
     dtypes: tuple[str, ...] = ("float64",)
@@ -98,11 +98,11 @@ def check(
     dtypes: tuple[str, ...] = ("float64",),
     generated: bool = False,
     kinds: tuple[Kind, ...] = LAYERS,
-) -> Callable[[Judge], Judge]:
+) -> Callable[[JudgingFunction], JudgingFunction]:
     """Put a judging function into the catalogue."""
     assert group in GROUPS
 
-    def register(judge: Judge) -> Judge:
+    def register(judge: JudgingFunction) -> JudgingFunction:
         CATALOGUE.append(
             Check(name, group, tier, judge, targets, requires, dtypes, generated, kinds)
         )

@@ -20,7 +20,7 @@ from conformance.records.observation import Observation, StepRecord, Trouble
 from conformance.records.trial import Dtype, Trial
 from conformance.records.verdict import Finding
 from conformance.sessions.session import Session
-from conformance.spec.binding import BoundCase
+from conformance.spec.bound_case import BoundCase
 
 
 class Stopped(Exception):

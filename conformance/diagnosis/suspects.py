@@ -9,10 +9,10 @@ from typing import Any
 
 import numpy as np
 
-from conformance.candidates.binding import declaration
 from conformance.candidates.implementation import Implementation
+from conformance.candidates.wiring.binding_file import declaration
 from conformance.checks import CATALOGUE as CHECKS
-from conformance.checks.check import Check
+from conformance.checks.check import Check, JudgingFunction
 from conformance.checks.evidence import Evidence, Memory, NoOracle, Stopped
 from conformance.diagnosis.failure import arrays
 from conformance.misreadings import CATALOGUE, namespace
@@ -40,7 +40,7 @@ class Outcome:
     stopped: str = ""
 
     @classmethod
-    def of(cls, judge: Judge, evidence: Evidence) -> Outcome:
+    def of(cls, judge: JudgingFunction, evidence: Evidence) -> Outcome:
         """Run a judging function."""
         try:
             with np.errstate(all="ignore"):

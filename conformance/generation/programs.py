@@ -30,7 +30,7 @@ from conformance.records.trial import (
     Update,
     ZeroGrad,
 )
-from conformance.spec.binding import DRAWN, BoundCase, bind, bind_entry
+from conformance.spec.bound_case import DRAWN, BoundCase, bind, bind_entry
 from conformance.spec.expressions import ExpressionError
 from conformance.spec.model import GENERATED, Parameter, Tensor
 from conformance.spec.shapes import parse_shape

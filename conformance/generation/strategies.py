@@ -7,7 +7,7 @@ from typing import Any, cast
 from hypothesis import strategies as st
 from hypothesis.strategies import DrawFn, SearchStrategy
 
-from conformance.spec.binding import BoundCase, bind, bounds
+from conformance.spec.bound_case import BoundCase, bind, bounds
 from conformance.spec.expressions import ExpressionError
 from conformance.spec.model import GENERATED, Argument, Case, Spec, Values, VariadicDim
 

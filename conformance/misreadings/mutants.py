@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Self, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from conformance.spec.binding import BoundCase, bind
+from conformance.spec.bound_case import BoundCase, bind
 from conformance.spec.model import Spec
 from reference_impls import numpy_reference as reference
 

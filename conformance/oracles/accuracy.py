@@ -27,7 +27,7 @@ from conformance.numerics.tolerance import (
 from conformance.oracles.oracle import NotThere, OracleError
 from conformance.records.observation import Observation
 from conformance.records.trial import Backward, Trial
-from conformance.spec.binding import BoundCase
+from conformance.spec.bound_case import BoundCase
 
 PROBES = 8
 

@@ -7,15 +7,15 @@ from collections.abc import Callable, Iterator, Sequence
 from importlib.metadata import version
 from typing import Literal
 
-from conformance.candidates.loading import load
+from conformance.candidates.loading.paths import load
 from conformance.oracles.declared import DeclaredOracle
-from conformance.oracles.live import LiveOracle
 from conformance.oracles.oracle import Expectation, Oracle
 from conformance.oracles.recording import RecordedOracle
+from conformance.oracles.session_oracle import SessionOracle
 from conformance.records.report import Convention
 from conformance.records.trial import Trial
 from conformance.sessions.in_process import InProcessSession
-from conformance.spec.binding import BoundCase
+from conformance.spec.bound_case import BoundCase
 
 Choice = Literal["auto", "torch", "recorded", "reference"]
 CHOICES: tuple[Choice, ...] = ("auto", "torch", "recorded", "reference")
@@ -88,10 +88,10 @@ class Judge:
     @staticmethod
     def _torch() -> Oracle:
         session = InProcessSession(load("torch"))
-        return LiveOracle(
+        return SessionOracle(
             session, f"torch {version('torch').partition('+')[0]}", bundled_only=False
         )
 
     @staticmethod
     def _bundled(name: str) -> Oracle:
-        return LiveOracle(InProcessSession(load(name)), name, bundled_only=True)
+        return SessionOracle(InProcessSession(load(name)), name, bundled_only=True)

@@ -7,12 +7,12 @@ from functools import cached_property
 from typing import Any
 
 from conformance.candidates.implementation import FLOAT64_ONLY, Implementation
-from conformance.oracles.live import LiveOracle
 from conformance.oracles.oracle import Expectation, OracleError
+from conformance.oracles.session_oracle import SessionOracle
 from conformance.records.report import Convention
 from conformance.records.trial import Trial
 from conformance.sessions.in_process import InProcessSession
-from conformance.spec.binding import BoundCase
+from conformance.spec.bound_case import BoundCase
 
 
 class DeclaredOracle:
@@ -58,4 +58,4 @@ class DeclaredOracle:
         """What the declared version shows; None for what nothing is declared of."""
         if not self.concerns(trial):
             return None
-        return LiveOracle(self.session, self.label, bundled_only=True).expect(bound, trial)
+        return SessionOracle(self.session, self.label, bundled_only=True).expect(bound, trial)

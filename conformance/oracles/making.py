@@ -6,13 +6,13 @@ from collections.abc import Iterator
 from importlib.metadata import version
 from pathlib import Path
 
-from conformance.candidates.loading import load
+from conformance.candidates.loading.paths import load
 from conformance.generation.programs import Programs
 from conformance.oracles.accuracy import expected_steps
 from conformance.oracles.recording import Recording
 from conformance.records.trial import Trial
 from conformance.sessions.in_process import InProcessSession
-from conformance.spec.binding import BoundCase, bind
+from conformance.spec.bound_case import BoundCase, bind
 from conformance.spec.catalogue import recording_path
 from conformance.spec.model import Spec
 

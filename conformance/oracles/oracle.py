@@ -8,7 +8,7 @@ from typing import Protocol
 
 from conformance.numerics.tolerance import Expected
 from conformance.records.trial import Trial
-from conformance.spec.binding import BoundCase
+from conformance.spec.bound_case import BoundCase
 
 
 class OracleError(Exception):

@@ -27,7 +27,7 @@ from conformance.oracles.oracle import Expectation, OracleError
 from conformance.records.json import from_data, to_data, to_json
 from conformance.records.numbers import Number
 from conformance.records.trial import Trial
-from conformance.spec.binding import BoundCase
+from conformance.spec.bound_case import BoundCase
 from conformance.spec.catalogue import recording_path
 
 FORMAT = 2

@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 from typing import get_args
 
 from conformance.records.benchmark import Timing, Untimed
-from conformance.records.verdict import SEVERITIES, Severity, Status, Tier, Verdict
+from conformance.records.verdict import SEVERITIES, Severity, Status, Verdict
+from conformance.spec.terms import TIERS, Tier
 
 SCHEMA_VERSION = "1.0"
-TIERS: tuple[Tier, ...] = ("core", "full", "strict")
 RAN: frozenset[Status] = frozenset({"passed", "failed", "errored", "xfailed"})
 
 

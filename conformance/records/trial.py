@@ -11,6 +11,7 @@ from pydantic import AfterValidator, Field
 
 from conformance.records.arrays import Array
 from conformance.records.numbers import NonFinite, Number
+from conformance.spec.terms import Kind
 
 
 def _no_number(text: str) -> str:
@@ -223,8 +224,6 @@ Step = Annotated[
 
 
 Dtype = Literal["float64", "float32", "float16"]
-
-Kind = Literal["layer", "loss", "container", "optimizer", "scheduler", "net"]
 
 
 @dataclass(frozen=True, eq=False)

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from typing import Literal
 
 from conformance.records.numbers import Number
+from conformance.spec.terms import Tier
 
 Severity = Literal["wrong", "inaccurate", "convention", "contract"]
 SEVERITIES: tuple[Severity, ...] = ("wrong", "inaccurate", "convention", "contract")
 Status = Literal["passed", "failed", "errored", "blocked", "skipped", "xfailed"]
-Tier = Literal["core", "full", "strict"]
 
 
 @dataclass(frozen=True)

@@ -7,8 +7,7 @@ from collections.abc import Iterator
 
 from conformance.checks import CATALOGUE, ERROR_CONTRACT, GROUPS
 from conformance.checks.check import LAYERS, Check
-from conformance.records.verdict import Tier
-from conformance.spec.model import TIERS
+from conformance.spec.terms import TIERS, Tier
 
 PLURALS = {"loss": "losses"}
 

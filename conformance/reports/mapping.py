@@ -5,13 +5,13 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Iterable, Iterator, Sequence
 
-from conformance.candidates.inspection import Row, TensorRow
+from conformance.candidates.detection.inspection import InspectedSpec, InspectedTensor
 
 WIDTH = 80
 _INDENT = 16
 
 
-def mapping_text(rows: Sequence[Row]) -> str:
+def mapping_text(rows: Sequence[InspectedSpec]) -> str:
     """A block per spec that something serves; then the names of the others."""
     lines: list[str] = []
     served = [row for row in rows if row.target or row.missing]
@@ -23,7 +23,7 @@ def mapping_text(rows: Sequence[Row]) -> str:
     return "\n".join(lines).rstrip() + "\n"
 
 
-def _block(row: Row) -> Iterator[str]:
+def _block(row: InspectedSpec) -> Iterator[str]:
     dialect = f"  ({row.dialect})" if row.dialect else ""
     yield f"{row.spec:<{_INDENT - 1}} {row.target or 'not usable'}{dialect}"
     if row.arguments:
@@ -47,14 +47,14 @@ def _block(row: Row) -> Iterator[str]:
         yield from _wrapped("" if number else "  binding", line)
 
 
-def _argument(row: Row, name: str) -> str:
+def _argument(row: InspectedSpec, name: str) -> str:
     expression = row.arguments[name]
     if row.matched[name] == "name":
         return name
     return f"{name} = {expression} (by {row.matched[name]})"
 
 
-def _tensor(tensor: TensorRow) -> str:
+def _tensor(tensor: InspectedTensor) -> str:
     shape = f" {tensor.shape}" if tensor.shape else ""
     axes = f", axes: {tensor.layout}" if tensor.layout else ""
     gradient = f", gradient: {tensor.gradient}" if tensor.gradient else ""

@@ -10,7 +10,7 @@ from hypothesis import seed as with_seed
 from conformance.generation.strategies import bound_cases
 from conformance.records.verdict import Verdict
 from conformance.runner.plan import Planned
-from conformance.spec.binding import BoundCase
+from conformance.spec.bound_case import BoundCase
 from conformance.spec.model import Spec
 
 BAD = ("failed", "errored")

@@ -22,7 +22,7 @@ from conformance.runner.plan import Planned
 from conformance.runner.script import script
 from conformance.runner.settings import EXAMPLES, Settings
 from conformance.sessions.session import Session
-from conformance.spec.binding import BoundCase, bind
+from conformance.spec.bound_case import BoundCase, bind
 from conformance.spec.expressions import format_bindings
 from conformance.spec.model import Case, Spec
 

@@ -8,10 +8,11 @@ from typing import Any
 
 from conformance.checks import CATALOGUE, ERROR_CONTRACT
 from conformance.checks.check import Check
-from conformance.records.verdict import Status, Tier, Verdict
+from conformance.records.verdict import Status, Verdict
 from conformance.runner.settings import EXAMPLES, Settings
-from conformance.spec.binding import BoundCase, bind
-from conformance.spec.model import GENERATED, TIERS, Spec
+from conformance.spec.bound_case import BoundCase, bind
+from conformance.spec.model import GENERATED, Spec
+from conformance.spec.terms import TIERS, Tier
 
 
 @dataclass(frozen=True)

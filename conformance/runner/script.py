@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from conformance.candidates.loading import GROUP
+from conformance.candidates.loading.paths import GROUP
 from conformance.generation.programs import Programs
 from conformance.records.text import element
 from conformance.records.trial import ConfigValue, Trial

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import Literal, get_args
 
 from conformance.oracles.choice import Choice
-from conformance.records.verdict import Tier
 from conformance.sessions.limits import Limits
+from conformance.spec.terms import Tier
 
 Profile = Literal["quick", "standard", "thorough"]
 PROFILES: tuple[Profile, ...] = get_args(Profile)

@@ -12,7 +12,7 @@ from conformance.numerics.comparison import compare
 from conformance.numerics.tolerance import Expected
 from conformance.oracles.choice import Judge
 from conformance.oracles.oracle import OracleError
-from conformance.spec.binding import BoundCase, bind
+from conformance.spec.bound_case import BoundCase, bind
 from conformance.spec.model import Spec, Trivial
 
 Steps = tuple[Mapping[str, Expected], Mapping[str, Expected]]  # of forward and of backward

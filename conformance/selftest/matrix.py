@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
 
-from conformance.selftest.measuring import Row
+from conformance.selftest.measuring import MeasuredMisreading
 
 INTENDED, ALSO = "●", "○"
 
@@ -19,7 +19,7 @@ it is stale.
 """
 
 
-def markdown(rows: Iterable[Row]) -> str:
+def markdown(rows: Iterable[MeasuredMisreading]) -> str:
     """The whole document, a table for each spec."""
     parts = [HEAD]
     for spec, members in groupby(rows, key=lambda row: row.spec):
@@ -27,7 +27,7 @@ def markdown(rows: Iterable[Row]) -> str:
     return "\n".join(parts)
 
 
-def section(spec: str, rows: Sequence[Row]) -> Iterator[str]:
+def section(spec: str, rows: Sequence[MeasuredMisreading]) -> Iterator[str]:
     """The misreadings of one spec, and a table of what caught them."""
     checks = list(dict.fromkeys(check for row in rows for check in row.caught_by))
     yield f"## {spec}\n"
@@ -45,7 +45,7 @@ def section(spec: str, rows: Sequence[Row]) -> Iterator[str]:
     yield ""
 
 
-def _mark(row: Row, check: str) -> str:
+def _mark(row: MeasuredMisreading, check: str) -> str:
     if check not in row.caught_by:
         return " "
     return INTENDED if check in row.intended else ALSO

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from conformance.candidates.implementation import Implementation
-from conformance.candidates.loading import load
+from conformance.candidates.loading.paths import load
 from conformance.checks import Check, Evidence
 from conformance.diagnosis.diagnosing import Diagnostician
 from conformance.misreadings import Mutant, generic_mutants, namespace, trivial_mutants
@@ -25,7 +25,7 @@ BAD = ("failed", "errored")
 
 
 @dataclass(frozen=True)
-class Row:
+class MeasuredMisreading:
     """One misreading of one spec: the checks meant to catch it, and those that did.
 
     `intended` and `caught_by` hold names of checks as verdicts show them (``grad_weight``).
@@ -102,7 +102,9 @@ def caught_by(verdicts: Iterable[Verdict]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(v.check for v in verdicts if v.status in BAD))
 
 
-def measure(spec: Spec, entry: Misreading, diagnostician: Diagnostician | None = None) -> Row:
+def measure(
+    spec: Spec, entry: Misreading, diagnostician: Diagnostician | None = None
+) -> MeasuredMisreading:
     """Put one misreading to every check of its spec.
 
     One `diagnostician` for all of them saves running each in the place of every other.
@@ -111,7 +113,7 @@ def measure(spec: Spec, entry: Misreading, diagnostician: Diagnostician | None =
     verdicts = graded(spec, entry.id, wrong, diagnostician=diagnostician)
     bad = [verdict for verdict in verdicts if verdict.status in BAD]
     index = spec.misreadings.index(entry)
-    return Row(
+    return MeasuredMisreading(
         spec=spec.name,
         id=entry.id,
         explains=entry.explains,
@@ -136,7 +138,7 @@ def alarms(spec: Spec, implementation: str) -> list[Alarm]:
 class Survey:
     """Everything that the self-test finds out about one spec."""
 
-    rows: tuple[Row, ...]
+    rows: tuple[MeasuredMisreading, ...]
     kills: tuple[Kill, ...]
     alarms: tuple[Alarm, ...]
     lint: tuple[str, ...]
@@ -155,7 +157,7 @@ def survey(name: str, correct: tuple[str, ...]) -> Survey:
     )
 
 
-def _kills(spec: Spec, rows: Iterable[Row]) -> Iterator[Kill]:
+def _kills(spec: Spec, rows: Iterable[MeasuredMisreading]) -> Iterator[Kill]:
     """Every mutant, put to the checks that nothing has failed yet first.
 
     So a check that only a mutant can fail is not called idle because another was quicker.

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from conformance.selftest.measuring import Alarm, Kill, Row
+from conformance.selftest.measuring import Alarm, Kill, MeasuredMisreading
 
 WORDS = {"generic": "a mistake of any layer", "trivial": "a candidate that does no work"}
 
@@ -20,7 +20,7 @@ class SelfTest:
     `idle` checks that nothing fails, `correct` the implementations that had to pass.
     """
 
-    rows: tuple[Row, ...]
+    rows: tuple[MeasuredMisreading, ...]
     kills: tuple[Kill, ...]
     alarms: tuple[Alarm, ...]
     lint: tuple[str, ...]

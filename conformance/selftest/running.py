@@ -9,7 +9,7 @@ from concurrent.futures import ProcessPoolExecutor, as_completed
 from conformance.checks import CATALOGUE, ERROR_CONTRACT
 from conformance.oracles.choice import torch_installed
 from conformance.runner.plan import plan
-from conformance.selftest.measuring import Kill, Row, Survey, settings, survey
+from conformance.selftest.measuring import Kill, MeasuredMisreading, Survey, settings, survey
 from conformance.selftest.results import SelfTest
 from conformance.spec.model import Spec
 
@@ -48,7 +48,9 @@ def run(
     )
 
 
-def _idle(specs: Iterable[Spec], rows: Sequence[Row], kills: Sequence[Kill]) -> list[str]:
+def _idle(
+    specs: Iterable[Spec], rows: Sequence[MeasuredMisreading], kills: Sequence[Kill]
+) -> list[str]:
     """The checks of the catalogue that were put to misreadings and failed for none."""
     everything = (*CATALOGUE, ERROR_CONTRACT)
     names: dict[str, set[str]] = {check.name: set() for check in everything}

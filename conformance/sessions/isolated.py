@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 
-from conformance.candidates.loading import ImplementationError
+from conformance.candidates.loading.paths import ImplementationError
 from conformance.records.observation import Observation, Stage, Trouble
 from conformance.records.report import Convention
 from conformance.records.trial import Trial

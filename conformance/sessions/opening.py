@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterable
 from pathlib import Path
 
-from conformance.candidates.loading import ImplementationError, load
+from conformance.candidates.loading.paths import ImplementationError, load
 from conformance.sessions.in_process import InProcessSession
 from conformance.sessions.limits import Limits
 from conformance.sessions.session import Session

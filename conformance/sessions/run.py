@@ -15,8 +15,8 @@ from conformance.candidates.dialect import (
     dtype_of,
 )
 from conformance.candidates.implementation import Implementation
-from conformance.candidates.plan import Found
 from conformance.candidates.trouble import describe_exception
+from conformance.candidates.wiring.wiring import Found
 from conformance.records.observation import Observation, Stage, StepRecord, Trouble
 from conformance.records.trial import Trial
 from conformance.sessions.global_state import GlobalState

@@ -7,9 +7,9 @@ from typing import cast
 
 import numpy as np
 
-from conformance.candidates.chain import Chain
 from conformance.candidates.dialect import NotImplementedHere, Subject, as_array
-from conformance.candidates.training import OptimizerSubject, TrainingDialect
+from conformance.candidates.dialect_training import OptimizerSubject, TrainingDialect
+from conformance.candidates.driving.chain import Chain
 from conformance.records.observation import StepRecord
 from conformance.records.trial import (
     Advance,

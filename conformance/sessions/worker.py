@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from conformance.candidates.implementation import Implementation
-from conformance.candidates.loading import ImplementationError, load
+from conformance.candidates.loading.paths import ImplementationError, load
 from conformance.candidates.trouble import describe_exception
 from conformance.records.observation import Observation, Stage, Trouble
 from conformance.records.trial import Trial

@@ -7,8 +7,9 @@ from functools import lru_cache
 from pathlib import Path
 
 from conformance.spec.loading import load_spec
-from conformance.spec.model import KINDS, Spec
+from conformance.spec.model import Spec
 from conformance.spec.problems import suggestion
+from conformance.spec.terms import KINDS
 
 
 @lru_cache(maxsize=1)

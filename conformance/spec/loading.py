@@ -13,9 +13,10 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 from pydantic.fields import FieldInfo
 
-from conformance.spec.model import KINDS, NEEDS, PATTERNS, Spec
+from conformance.spec.model import NEEDS, PATTERNS, Spec
 from conformance.spec.positions import Positions
 from conformance.spec.problems import Place, Problem, SpecError, SpecProblem, suggestion
+from conformance.spec.terms import KINDS
 from conformance.spec.validation import validate
 
 

@@ -9,16 +9,14 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Annotated, Any, Literal, get_args
+from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PrivateAttr, model_validator
 
 from conformance.spec.expressions import ExpressionError, parse_expression
 from conformance.spec.positions import Positions
 from conformance.spec.shapes import parse_shape
-
-Tier = Literal["core", "full", "strict"]
-TIERS: tuple[Tier, ...] = ("core", "full", "strict")
+from conformance.spec.terms import KINDS, Kind, Tier
 
 Values = Literal[
     "normal",
@@ -39,7 +37,7 @@ Values = Literal[
     "masked",
     "subnormal",
 ]
-Problem = Literal["quadratic", "fixed-stream"]
+GradientSource = Literal["quadratic", "fixed-stream"]
 Trivial = Literal["zeros", "input", "constant"]
 Model = Literal["exact", "contraction", "composite"]
 Relation = Literal[
@@ -442,7 +440,7 @@ class Trajectory(Strict):
     """The problems that an optimizer is run on."""
 
     parameters: list[ShapeText] = Field(min_length=1, description="One shape per parameter.")
-    gradients: list[Problem] = Field(
+    gradients: list[GradientSource] = Field(
         min_length=1,
         description="Where gradients come from: a quadratic bowl, or drawn anew for each step.",
     )
@@ -475,10 +473,6 @@ class NetHeader(Header):
         default=None, description="The share of held-back rows that must be classified right."
     )
 
-
-Kind = Literal["layer", "loss", "container", "optimizer", "scheduler", "net"]
-
-KINDS: tuple[Kind, ...] = get_args(Kind)
 
 # The tables that a spec of each kind needs, beside its header and its cases.
 NEEDS: dict[Kind, tuple[str, ...]] = {

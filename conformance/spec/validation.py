@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Iterator
 from typing import Any
 
-from conformance.spec.binding import DRAWN, BoundCase, bind, constructor_value
+from conformance.spec.bound_case import DRAWN, BoundCase, bind, constructor_value
 from conformance.spec.expressions import ExpressionError, parse_expression
 from conformance.spec.model import GENERATED, Argument, Case, Spec, Tensor, VariadicDim, axis_of
 from conformance.spec.problems import Place, Problem, suggestion

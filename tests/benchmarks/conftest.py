@@ -6,7 +6,7 @@ import numpy
 import pytest
 
 import conformance.benchmarks.running
-import conformance.collection
+import conformance.pytest_run.collection
 import conformance.reports.json_report
 import conformance.reports.timings
 import conformance.runner.grader

@@ -7,8 +7,12 @@ import numpy as np
 import pytest
 
 import conformance
-from conformance.candidates.binding import BindingError, binding_json_schema_text, parse_binding
-from conformance.candidates.loading import ImplementationError
+from conformance.candidates.loading.paths import ImplementationError
+from conformance.candidates.wiring.binding_file import (
+    BindingError,
+    binding_json_schema_text,
+    parse_binding,
+)
 from conformance.misreadings import CATALOGUE, register
 from conformance.records.text import describe
 from reference_impls import numpy_reference as reference
@@ -285,7 +289,7 @@ def test_the_published_schema_is_current():
 
 
 def test_a_declaration_is_a_binding():
-    from conformance.candidates.binding import declaration
+    from conformance.candidates.wiring.binding_file import declaration
 
     parsed = parse_binding(declaration("Linear", "gradients-overwritten"), "x.toml")
     assert parsed.get("Linear").conventions == ["gradients-overwritten"]

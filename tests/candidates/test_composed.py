@@ -6,7 +6,7 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from conformance.candidates.composed import (  # noqa: E402 (it imports torch)
+from conformance.candidates.pytorch.composed import (  # noqa: E402 (it imports torch)
     CrossEntropyLossOnProbabilities,
     MSELoss,
     NLLLoss,

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 import conformance
-from conformance.candidates.loading import ImplementationError, load
-from conformance.candidates.notebook import read_cells, without_magics
+from conformance.candidates.loading.notebook import read_cells, without_magics
+from conformance.candidates.loading.paths import ImplementationError, load
 
 RELU = """\
 class ReLU:

@@ -5,14 +5,14 @@ import pytest
 
 import conformance
 from conformance.candidates.implementation import Implementation
-from conformance.checks.differences import BUDGET, finite_differences
+from conformance.checks.differences.own_forward import BUDGET, finite_differences
+from conformance.checks.differences.perturbed import BATCH, PerturbedForwards
 from conformance.checks.evidence import Evidence, Memory
-from conformance.checks.forwards import BATCH, Forwards
 from conformance.generation.drawing import choose
 from conformance.generation.programs import Programs
 from conformance.records.trial import Vary
 from conformance.sessions.in_process import InProcessSession
-from conformance.spec.binding import bind
+from conformance.spec.bound_case import bind
 from conformance.spec.catalogue import find_spec
 from conformance.spec.model import Case
 from reference_impls import numpy_reference as reference
@@ -265,7 +265,7 @@ def values(count):
 
 def test_rows_that_are_independent_share_a_forward():
     seen = evidence(reference.Linear, "input", name="Linear", **ROWS)
-    forwards = Forwards(seen)
+    forwards = PerturbedForwards(seen)
     changes = forwards(values(40))
     assert forwards.batch_center is not None
     weight = seen.programs.parameters["weight"]
@@ -279,7 +279,7 @@ def test_rows_that_are_independent_share_a_forward():
 @pytest.mark.parametrize("layer", [SeesOtherRows, SizeMatters, RefusesOtherSizes])
 def test_a_promise_that_is_not_kept_is_not_built_on(layer):
     seen = evidence(layer, "input", **ROWS)
-    forwards = Forwards(seen)
+    forwards = PerturbedForwards(seen)
     changes = forwards(values(40))
     assert forwards.batch_center is None
     point = seen.programs.inputs()["input"]
@@ -296,8 +296,10 @@ def test_a_right_gradient_passes_although_the_promise_is_not_kept(layer):
 
 def test_the_unpromised_is_not_tried():
     seen = evidence(reference.BatchNorm2d, "input", "train", name="BatchNorm2d")
-    assert not Forwards(seen).uncertain
-    assert not Forwards(evidence(reference.Linear, "weight", name="Linear", **ROWS)).uncertain
+    assert not PerturbedForwards(seen).uncertain
+    assert not PerturbedForwards(
+        evidence(reference.Linear, "weight", name="Linear", **ROWS)
+    ).uncertain
 
 
 def test_channels_that_are_independent_are_perturbed_at_once():

@@ -13,7 +13,7 @@ import pytest
 import conformance
 from conformance.generation.drawing import KINKED
 from conformance.numerics.precision import representable
-from conformance.spec.binding import bind
+from conformance.spec.bound_case import bind
 from conformance.spec.catalogue import bundled_specs
 from reference_impls import numpy_reference as reference
 

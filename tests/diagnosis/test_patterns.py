@@ -16,7 +16,7 @@ from conformance.generation.drawing import draw
 from conformance.generation.programs import Programs
 from conformance.oracles.choice import Judge
 from conformance.sessions.in_process import InProcessSession
-from conformance.spec.binding import bind
+from conformance.spec.bound_case import bind
 from conformance.spec.catalogue import find_spec
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 import conformance
-from conformance.candidates.binding import Target, parse_binding
+from conformance.candidates.wiring.binding_file import Target, parse_binding
 
 DOCS = Path(__file__).parent.parent.parent / "docs"
 DIALECTS = (DOCS / "dialects.md").read_text(encoding="utf-8")

@@ -6,7 +6,7 @@ import pytest
 from conformance.generation.drawing import float32_exact
 from conformance.generation.programs import Programs
 from conformance.records.trial import Backward, Forward, Restore, SetMode, Trial, ZeroGrad
-from conformance.spec.binding import bind
+from conformance.spec.bound_case import bind
 from conformance.spec.catalogue import find_spec
 from conformance.spec.model import Case
 

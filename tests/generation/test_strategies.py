@@ -5,7 +5,7 @@ from hypothesis import given, settings
 
 from conformance.generation.programs import Programs
 from conformance.generation.strategies import bound_cases
-from conformance.spec.binding import BoundCase, bounds
+from conformance.spec.bound_case import BoundCase, bounds
 from conformance.spec.catalogue import load, spec_files
 from conformance.spec.loading import parse_spec
 from conformance.spec.model import Spec, VariadicDim

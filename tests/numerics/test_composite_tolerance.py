@@ -15,7 +15,7 @@ from conformance.numerics.comparison import compare
 from conformance.oracles.accuracy import expected_steps
 from conformance.records.observation import Observation, StepRecord
 from conformance.records.trial import Backward, Forward
-from conformance.spec.binding import bind
+from conformance.spec.bound_case import bind
 from conformance.spec.catalogue import find_spec
 
 

@@ -9,7 +9,7 @@ from conformance.oracles.accuracy import PROBES, expected_steps
 from conformance.oracles.oracle import OracleError
 from conformance.records.observation import Observation, StepRecord, Trouble
 from conformance.records.trial import Backward, Forward, Trial
-from conformance.spec.binding import BoundCase, bind
+from conformance.spec.bound_case import BoundCase, bind
 from conformance.spec.catalogue import find_spec
 
 U = UNIT_ROUNDOFF["float32"]

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from conformance.candidates.loading import load as load_implementation
+from conformance.candidates.loading.paths import load as load_implementation
 from conformance.generation.programs import Programs
 from conformance.numerics.comparison import compare
 from conformance.numerics.tolerance import Expected
@@ -18,7 +18,7 @@ from conformance.oracles.recording import RecordedOracle, Recording
 from conformance.records.json import to_data
 from conformance.records.trial import ZeroGrad
 from conformance.sessions.in_process import InProcessSession
-from conformance.spec.binding import BoundCase, bind
+from conformance.spec.bound_case import BoundCase, bind
 from conformance.spec.catalogue import find_spec, load, recording_path, spec_files, specs_folder
 
 RECORDED = [path for path in spec_files() if load(path).kind != "scheduler"]

@@ -2,9 +2,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from conformance.records.report import RAN, TIERS, Environment, Report, summarise, summarise_layer
+from conformance.records.report import RAN, Environment, Report, summarise, summarise_layer
 from conformance.records.text import percent
 from conformance.records.verdict import Verdict
+from conformance.spec.terms import TIERS
 
 repeatable = settings(max_examples=200, derandomize=True, database=None)
 STATUSES = ["passed", "failed", "errored", "blocked", "skipped", "xfailed"]

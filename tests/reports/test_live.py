@@ -9,7 +9,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from conformance.live import duration, line, live
+from conformance.pytest_run.progress import duration, line, live
 
 pty = pytest.importorskip("pty", reason="there are no pseudo-terminals here")
 

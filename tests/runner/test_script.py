@@ -11,7 +11,7 @@ from conformance.generation.programs import Programs
 from conformance.records.text import describe
 from conformance.records.verdict import Finding
 from conformance.runner.script import script
-from conformance.spec.binding import bind
+from conformance.spec.bound_case import bind
 from conformance.spec.catalogue import find_spec
 
 WRONG = """

@@ -2,9 +2,9 @@
 
 import pytest
 
-from conformance.candidates.loading import load
-from conformance.oracles.live import LiveOracle
+from conformance.candidates.loading.paths import load
 from conformance.oracles.oracle import OracleError
+from conformance.oracles.session_oracle import SessionOracle
 from conformance.selftest.lint import lint
 from conformance.sessions.in_process import InProcessSession
 from conformance.spec.catalogue import bundled_specs, find_spec
@@ -15,7 +15,7 @@ from conformance.spec.problems import SpecError
 @pytest.fixture(scope="module")
 def reference():
     """Expected values for specs that no file holds."""
-    return LiveOracle(InProcessSession(load("reference")), "reference", bundled_only=False)
+    return SessionOracle(InProcessSession(load("reference")), "reference", bundled_only=False)
 
 
 def changed(layer, old, new=""):

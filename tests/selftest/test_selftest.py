@@ -9,7 +9,7 @@ from conformance.cli import app
 from conformance.misreadings import CATALOGUE
 from conformance.records.verdict import Verdict
 from conformance.selftest.matrix import markdown
-from conformance.selftest.measuring import Alarm, Kill, Row, measure
+from conformance.selftest.measuring import Alarm, Kill, MeasuredMisreading, measure
 from conformance.selftest.results import SelfTest
 from conformance.spec.catalogue import find_spec
 from reference_impls import numpy_reference as reference
@@ -26,7 +26,7 @@ def row(caught_by, **more):
         "failures": 4,
         "named": 3,
     }
-    return Row(**(given | more))
+    return MeasuredMisreading(**(given | more))
 
 
 def result(rows=(), kills=(), alarms=(), lint=(), idle=()):

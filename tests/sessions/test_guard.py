@@ -13,7 +13,7 @@ from conformance.numerics import comparison
 from conformance.runner.grader import Grader
 from conformance.sessions.guard import Guard
 from conformance.sessions.in_process import InProcessSession
-from conformance.spec.binding import bind
+from conformance.spec.bound_case import bind
 from conformance.spec.catalogue import find_spec
 from reference_impls import numpy_reference
 

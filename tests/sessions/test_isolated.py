@@ -10,12 +10,12 @@ import time
 import pytest
 
 import conformance
-from conformance.candidates.loading import ImplementationError, load
+from conformance.candidates.loading.paths import ImplementationError, load
 from conformance.generation.programs import Programs
 from conformance.sessions.in_process import InProcessSession
 from conformance.sessions.isolated import IsolatedSession
 from conformance.sessions.limits import Limits
-from conformance.spec.binding import bind
+from conformance.spec.bound_case import bind
 from conformance.spec.catalogue import find_spec
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="isolation needs POSIX")

@@ -1,6 +1,6 @@
 import pytest
 
-from conformance.spec.binding import BoundCase, bind, bounds, typical_dims
+from conformance.spec.bound_case import BoundCase, bind, bounds, typical_dims
 from conformance.spec.catalogue import load, spec_files
 from conformance.spec.expressions import ExpressionError
 from conformance.spec.loading import parse_spec

@@ -1,0 +1,1 @@
+"""Which class or function serves a spec, and with which wiring."""

@@ -1,0 +1,1 @@
+"""Drive layers, containers, optimizers and schedulers of any dialect."""

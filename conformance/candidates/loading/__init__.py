@@ -1,0 +1,1 @@
+"""The text of ``--impl``, turned into a namespace: paths, packages, notebooks, placeholders."""

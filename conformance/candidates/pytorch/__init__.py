@@ -1,0 +1,1 @@
+"""PyTorch as an implementation and as an oracle. Only these modules import torch."""

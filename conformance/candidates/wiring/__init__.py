@@ -1,0 +1,1 @@
+"""How a candidate is driven, as a record: arguments, places of arrays, names, the binding."""

@@ -1,0 +1,1 @@
+"""Backward against finite differences of the candidate's own forward."""

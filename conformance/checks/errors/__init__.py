@@ -1,0 +1,1 @@
+"""Illegal use must raise, and legal use must not warn."""

@@ -1,0 +1,1 @@
+"""Outputs and gradients against the oracle."""

@@ -1,0 +1,1 @@
+"""What a call must leave alone, and what must not change its result."""

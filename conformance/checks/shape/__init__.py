@@ -1,0 +1,1 @@
+"""The layer runs, and its results have the right shapes."""

@@ -1,0 +1,1 @@
+"""What a layer remembers: parameters, buffers, modes, calls before."""

@@ -1,0 +1,1 @@
+"""Optimizers, schedulers and whole nets, step by step."""

@@ -12,6 +12,11 @@ from types import FrameType
 _IMPORT_MACHINERY = ("importlib", "_pytest")
 _OURS = str(Path(__file__).resolve().parent.parent)
 _CANDIDATES = os.path.join(_OURS, "misreadings")  # bundled, but graded like anybody's
+# The code that calls candidates, and that which pickles them.
+_TOUCHES = (
+    os.path.join(_OURS, "candidates", ""),
+    os.path.join(_OURS, "sessions", "pickling.py"),
+)
 
 
 def describe_exception(error: BaseException) -> tuple[str, str | None]:
@@ -37,6 +42,20 @@ def place(filename: str, line: int, name: str) -> str | None:
     if any(f"{os.sep}{part}{os.sep}" in filename for part in _IMPORT_MACHINERY):
         return None
     return f"{_short(filename)}:{line} in {name}"
+
+
+def is_our_fault(error: BaseException) -> bool:
+    """Whether an exception that stopped a trial is the suite's own and not the candidate's.
+
+    The rooms of the suite other than `candidates` never touch what a candidate gives them: dialects
+    have made arrays and numbers of it. So what is raised there, with no frame of anybody else on
+    the way, is a fault of ours; a lack of memory or of stack may be anybody's. Raised in
+    `candidates`, it may be the call itself that failed.
+    """
+    if not isinstance(error, Exception) or isinstance(error, MemoryError | RecursionError):
+        return False
+    files = [frame.filename for frame in traceback.extract_tb(error.__traceback__)]
+    return bool(files) and all(map(_is_ours, files)) and not files[-1].startswith(_TOUCHES)
 
 
 def warned_place() -> str | None:

@@ -23,9 +23,9 @@ from conformance.pytest_run.collection import (
 from conformance.pytest_run.progress import Progress, live
 from conformance.records.json import from_data, to_data
 from conformance.records.report import Convention, Report
-from conformance.records.text import describe, headline
+from conformance.records.text import STOPPED, describe, headline
 from conformance.records.verdict import Verdict
-from conformance.runner.accounts import NOT_RUN, make_report
+from conformance.runner.accounts import make_report
 from conformance.runner.gaps import Gaps, GapsError, load_gaps, updated
 from conformance.runner.plan import Planned, plan
 from conformance.runner.settings import Settings
@@ -225,11 +225,11 @@ class Conformance:
 
     @cached_property
     def report(self) -> Report:
-        """The report of the run; planned checks without a verdict are skipped, with the reason."""
+        """The report of the run; planned checks without a verdict were not run."""
         specs = self._specs()
         everything = self.planned or self._planned_by_workers(specs)
         verdicts = [
-            self.verdicts.get(planned.id) or planned.verdict("skipped", reason=NOT_RUN)
+            self.verdicts.get(planned.id) or planned.verdict("not run", reason=STOPPED)
             for planned in everything.values()
         ]
         notes, conventions = self._understood(specs)

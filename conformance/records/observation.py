@@ -31,10 +31,11 @@ class Trouble:
     (``contract``: forward returned None, there is no attribute ``weight``), from a layer or an
     optional argument that the implementation does not have (``missing``). Where candidates run in a
     process of their own, that process can also end or become unusable (``crashed``), or not come to
-    an end in time (``timeout``).
+    an end in time (``timeout``). ``fault`` is none of these: code of the suite failed in the
+    worker. The session in the parent raises it as a `SuiteFault`, so no check sees it.
     """
 
-    kind: Literal["raised", "contract", "missing", "crashed", "timeout"]
+    kind: Literal["raised", "contract", "missing", "crashed", "timeout", "fault"]
     stage: Stage
     message: str
     where: str | None = None

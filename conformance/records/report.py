@@ -31,11 +31,14 @@ class Environment:
 
 @dataclass(frozen=True)
 class Summary:
-    """Counts; ran = passed + failed + errored + xfailed, planned = ran + blocked + skipped.
+    """Counts: planned = ran + blocked + not_run + skipped.
 
+    ran = passed + failed + errored + xfailed.
     `score` is the share of checks that passed among those that were owed (planned and not skipped),
-    in percent; None if there were none. `coverage` is the share of planned checks that were owed:
-    what an implementation does not have lowers the coverage, not the score.
+    in percent; None if there were none. What was not run, and what a fault of the suite lost, is
+    owed and has not passed: the score is then the least that it can be. `coverage` is the share of
+    planned checks that were owed: what an implementation does not have lowers the coverage, not the
+    score. `faults` are the verdicts with a fault of the suite; those that were lost are `errored`.
     """
 
     planned: int
@@ -49,6 +52,8 @@ class Summary:
     score: float | None
     coverage: float | None = None
     tiers: Mapping[Tier, float | None] = field(default_factory=dict)
+    not_run: int = 0
+    faults: int = 0
 
 
 @dataclass(frozen=True)
@@ -81,7 +86,8 @@ class Report:
     classes was taken, a notebook cell that failed); `conventions` what was declared; `timings` what
     a benchmark measured, `untimed` what it left out. `tampered` names functions of NumPy, pytest or
     this package that were replaced while the implementation ran in the same process: then no
-    verdict can be trusted, and the report is not ok.
+    verdict can be trusted, and the report is not ok. `unfinished` says why a run did not come to
+    its end; empty if it did.
     """
 
     implementation: str
@@ -95,6 +101,7 @@ class Report:
     timings: tuple[Timing, ...] = ()
     untimed: tuple[Untimed, ...] = ()
     tampered: tuple[str, ...] = ()
+    unfinished: str = ""
     schema_version: str = SCHEMA_VERSION
 
     def __str__(self) -> str:
@@ -104,10 +111,10 @@ class Report:
 
     @property
     def ok(self) -> bool:
-        """Whether something ran and everything that was owed passed, and it can be trusted."""
-        summary = self.summary
-        bad = summary.failed or summary.errored or summary.blocked or self.tampered
-        return summary.ran > 0 and not bad
+        """Whether the run ended, everything that was owed passed, and it can be trusted."""
+        s = self.summary
+        bad = s.failed or s.errored or s.blocked or s.not_run or s.faults
+        return s.ran > 0 and not (bad or self.tampered or self.unfinished)
 
 
 def score(verdicts: Iterable[Verdict]) -> float | None:
@@ -130,7 +137,8 @@ def summarise(verdicts: Iterable[Verdict]) -> Summary:
     return Summary(
         planned=len(verdicts),
         ran=sum(counts[status] for status in RAN),
-        **{status: counts[status] for status in get_args(Status)},
+        **{status.replace(" ", "_"): counts[status] for status in get_args(Status)},
+        faults=sum(bool(verdict.fault) for verdict in verdicts),
         score=score(verdicts),
         coverage=coverage(verdicts),
         tiers={tier: score(members) for tier, members in by_tier.items() if members},

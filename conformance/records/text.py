@@ -12,6 +12,7 @@ from conformance.records.verdict import Diagnosis, Finding, Verdict
 from conformance.spec.model import GENERATED
 
 WIDTH = 90
+STOPPED = "the session stopped early"
 
 
 def headline(verdict: Verdict) -> str:
@@ -35,6 +36,10 @@ def describe(verdict: Verdict) -> str:
     if verdict.bindings:
         lines.append(f"  case: {verdict.bindings}")
     lines.append(f"  spec: {verdict.id.partition('::')[0]}:{verdict.spec_line}")
+    if verdict.fault:
+        where = "" if verdict.lost else " (in explaining the failure, which stands)"
+        lines.append(f"  where the suite failed{where}:")
+        lines += [f"    {line}" for line in verdict.fault.splitlines()]
     if verdict.rerun:
         lines.append(f"  rerun: {verdict.rerun}")
     if verdict.script and verdict.case == GENERATED:
@@ -102,17 +107,39 @@ def last_line(report: Report) -> str:
         for word, count in (
             ("failed", s.failed),
             ("errored", s.errored),
+            ("not run", s.not_run),
             ("skipped", s.skipped),
             ("xfailed", s.xfailed),
         )
         if count
     ]
+    if s.faults:
+        parts.append(faults(s.faults))
     if s.skipped and s.ran:
         parts.append(f"coverage {percent(s.coverage)}")
     return (
         f"conformance: {report.implementation} {percent(s.score)} ({', '.join(parts)}) "
         f"oracle={report.oracle}"
     )
+
+
+def faults(count: int) -> str:
+    """``1 fault of the suite``."""
+    return f"{count} fault{'s' * (count > 1)} of the suite"
+
+
+def reservations(report: Report) -> list[str]:
+    """What keeps a report from being the whole truth, a line each; empty if nothing does."""
+    s, lines = report.summary, []
+    if report.unfinished or s.not_run:
+        why = report.unfinished or STOPPED
+        lines.append(f"unfinished: {why}; {s.not_run} of {s.planned} planned checks were not run")
+    if s.faults:
+        lines.append(
+            f"{faults(s.faults)}: nothing of it is the implementation's; the checks that it lost "
+            "count as not passed. Please report it, with the trace"
+        )
+    return lines
 
 
 def tampering(replaced: Sequence[str]) -> str:
@@ -150,7 +177,8 @@ def summary_text(report: Report) -> str:
     for verdict in report.verdicts:
         if verdict.status in ("failed", "errored"):
             lines += ["", describe(verdict)]
-    return "\n".join([*lines, "", *report.notes, *declared(report), last_line(report)])
+    remarks = [*reservations(report), *report.notes, *declared(report)]
+    return "\n".join([*lines, "", *remarks, last_line(report)])
 
 
 def declared(report: Report) -> list[str]:

@@ -5,12 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from conformance.records.fault import PREFIX
 from conformance.records.numbers import Number
 from conformance.spec.terms import Tier
 
 Severity = Literal["wrong", "inaccurate", "convention", "contract"]
 SEVERITIES: tuple[Severity, ...] = ("wrong", "inaccurate", "convention", "contract")
-Status = Literal["passed", "failed", "errored", "blocked", "skipped", "xfailed"]
+Status = Literal["passed", "failed", "errored", "blocked", "not run", "skipped", "xfailed"]
 
 
 @dataclass(frozen=True)
@@ -80,6 +81,8 @@ class Verdict:
 
     `script` is a Python program that shows the failure of a generated case without this package;
     `printed` is what the candidate wrote to standard output meanwhile, cut where it is long.
+    `fault` is the short trace of an exception of the suite itself. Where that lost the verdict, the
+    check is `errored` and nothing is known of the candidate (`lost`).
     """
 
     id: str
@@ -101,3 +104,9 @@ class Verdict:
     diagnoses: tuple[Diagnosis, ...] = ()
     script: str = ""
     printed: str = ""
+    fault: str = ""
+
+    @property
+    def lost(self) -> bool:
+        """Whether the suite itself failed, so that the check says nothing of the candidate."""
+        return self.status == "errored" and self.reason.startswith(PREFIX)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 from conformance.records.report import Report
-from conformance.records.text import percent
+from conformance.records.text import faults, percent, reservations
 
 FILE_NAME = "badge.json"
 
@@ -19,6 +19,10 @@ def badge(report: Report) -> str:
     message = percent(score) if report.summary.ran else "nothing ran"
     if report.summary.ran and coverage is not None and coverage < 100:
         message += f", coverage {percent(coverage)}"
+    if report.summary.faults:
+        message += f", {faults(report.summary.faults)}"
+    if report.unfinished or report.summary.not_run:
+        message = f"unfinished, {message}"
     data = {
         "schemaVersion": 1,
         "label": "layer conformance",
@@ -29,6 +33,8 @@ def badge(report: Report) -> str:
 
 
 def _colour(report: Report) -> str:
+    if reservations(report):
+        return "red"
     if not report.summary.ran or report.summary.score is None:
         return "lightgrey"
     if report.ok:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, fields
 
 from conformance.records.report import Environment, Report
-from conformance.records.text import percent
+from conformance.records.text import percent, reservations
 from conformance.records.verdict import Verdict
 from conformance.reports.views import FAILING, first_words
 
@@ -35,6 +35,7 @@ class Difference:
     """Changes by kind; each check is in one of them. Only the first is a regression."""
 
     newly_failing: tuple[Change, ...]
+    unknown: tuple[Change, ...]
     newly_passing: tuple[Change, ...]
     severity: tuple[Change, ...]
     otherwise: tuple[Change, ...]
@@ -50,6 +51,7 @@ class Difference:
     def kinds(self) -> Iterator[tuple[str, tuple[Change, ...]]]:
         """The kinds of changes with their titles, the worst first."""
         yield "newly failing", self.newly_failing
+        yield "no longer known (not run, or lost to a fault of the suite)", self.unknown
         yield "another severity", self.severity
         yield "otherwise changed", self.otherwise
         yield "disappeared", self.disappeared
@@ -75,21 +77,29 @@ def difference(old: Report, new: Report) -> Difference:
 def _kind(old: Verdict | None, new: Verdict | None) -> str | None:
     if new is None:
         return "disappeared"
+    if _unknown(new):
+        return None if old is not None and _unknown(old) else "unknown"
     if new.status in FAILING and (old is None or old.status not in FAILING):
         return "newly_failing"
     if old is None:
         return "appeared"
-    if new.status == "passed" and old.status != "passed":
+    if new.status == "passed" and not _unknown(old) and old.status != "passed":
         return "newly_passing"
     if new.status in FAILING and old.severity != new.severity:
         return "severity"
     return "otherwise" if old.status != new.status else None
 
 
+def _unknown(verdict: Verdict) -> bool:
+    return verdict.status == "not run" or verdict.lost
+
+
 def _conditions(old: Report, new: Report) -> Iterator[str]:
     """What else is not the same, and may be why."""
     if old.implementation != new.implementation:
         yield f"implementation: {old.implementation} → {new.implementation}"
+    for name, report in (("old", old), ("new", new)):
+        yield from (f"the {name} report: {line}" for line in reservations(report))
     if old.oracle != new.oracle:
         yield f"oracle: {old.oracle} → {new.oracle}"
     for field in fields(Environment):

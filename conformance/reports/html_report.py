@@ -10,7 +10,7 @@ from pathlib import Path
 from markupsafe import Markup
 
 from conformance.records.report import Report
-from conformance.records.text import finding_lines
+from conformance.records.text import finding_lines, reservations
 from conformance.records.verdict import SEVERITIES, Finding, Status, Verdict
 from conformance.reports.html import Anchors, page
 from conformance.reports.plots import (
@@ -140,6 +140,7 @@ def render_html(report: Report) -> str:
     return page(
         "report.html.j2",
         report=report,
+        reservations=reservations(report),
         groups=[TITLES.get(group, group) for group in table.groups],
         layers=layers,
         causes=[CauseView(cause, places.get(cause.verdicts[0].id)) for cause in found[:CAUSES]],
@@ -232,11 +233,11 @@ def _finding(finding: Finding, pictured: bool) -> FindingView:
 
 
 def _lines(verdicts: Iterable[Verdict], left: Iterable[Verdict]) -> Iterator[Line]:
-    """Failures beyond those told in full, then what was not run by reason, what passed by check."""
+    """Failures beyond those told in full, what has no result, by reason, what passed, by check."""
     for name, members in by_check(left).items():
         yield Line("failed", f"{name}: more of the same", _cases(members), len(members))
-    not_run: tuple[Status, ...] = ("blocked", "skipped")
-    for status in not_run:
+    without: tuple[Status, ...] = ("blocked", "not run", "skipped")
+    for status in without:
         by_reason: dict[str, list[Verdict]] = {}
         for verdict in verdicts:
             if verdict.status == status:

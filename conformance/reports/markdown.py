@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 
 from conformance.records.report import Report
-from conformance.records.text import declared, percent
+from conformance.records.text import declared, percent, reservations
 from conformance.records.verdict import Verdict
 from conformance.reports.views import (
     CAUSES,
@@ -36,6 +36,9 @@ def _lines(report: Report) -> Iterator[str]:
     yield ""
     yield headline(report)
     yield ""
+    for line in reservations(report):
+        yield f"**{inline(line)}**"
+        yield ""
     yield (
         f"Judged by {inline(report.oracle)}, {report.environment.tier} tier, "
         f"{report.environment.profile} profile, seed {report.environment.seed}; "
@@ -68,7 +71,13 @@ def headline(report: Report) -> str:
     s = report.summary
     if not s.ran:
         return "**Nothing could be run, so nothing is known.**"
-    counts = {"failed": s.failed, "errored": s.errored, "blocked": s.blocked, "skipped": s.skipped}
+    counts = {
+        "failed": s.failed,
+        "errored": s.errored,
+        "blocked": s.blocked,
+        "not run": s.not_run,
+        "skipped": s.skipped,
+    }
     rest = "".join(f", {count} {word}" for word, count in counts.items() if count)
     return (
         f"**{s.passed} of {s.planned - s.skipped} checks owed passed**{rest}; "
@@ -94,7 +103,7 @@ def _table(report: Report) -> Iterator[str]:
 
 def _cell(row: Row, at: int) -> str:
     cell = row.cells[at]
-    marks = {"failed": "❌ ", "errored": "💥 ", "blocked": "⛔ "}
+    marks = {"failed": "❌ ", "errored": "💥 ", "blocked": "⛔ ", "not run": "⏹ "}
     return marks.get(cell.status or "", "") + cell.short
 
 

@@ -41,7 +41,9 @@ class Cell:
         s = self.layer.summary
         if s.errored or s.failed:
             return "errored" if s.errored else "failed"
-        return "blocked" if s.blocked else "passed"
+        if s.blocked or s.not_run:
+            return "blocked" if s.blocked else "not run"
+        return "passed"
 
     @property
     def words(self) -> str:
@@ -51,7 +53,12 @@ class Cell:
         s = self.layer.summary
         if s.score is None:
             return "skipped"
-        counts = {"failing": s.failed + s.errored, "blocked": s.blocked, "skipped": s.skipped}
+        counts = {
+            "failing": s.failed + s.errored,
+            "blocked": s.blocked,
+            "not run": s.not_run,
+            "skipped": s.skipped,
+        }
         return ", ".join(f"{count} {word}" for word, count in counts.items() if count)
 
 
@@ -168,7 +175,7 @@ def scoreboard_text(board: Scoreboard, width: int = 100, color: bool = False) ->
     return "\n".join(line.rstrip() for line in stream.getvalue().splitlines()) + "\n"
 
 
-_STYLES = {"passed": "green", "failed": "red", "errored": "red", "blocked": "red"}
+_STYLES = {"passed": "green", "failed": "red", "errored": "red", "blocked": "red", "not run": "red"}
 
 
 def _short(cell: Cell) -> str:

@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from conformance.records.report import LayerSummary, Report
-from conformance.records.text import declared, last_line, percent
+from conformance.records.text import declared, last_line, percent, reservations
 from conformance.reports.views import CAUSES, Cell, causes, matrix
 
 
@@ -45,6 +45,8 @@ def render(report: Report, width: int = 100, color: bool = False) -> str:
         if len(found) > CAUSES:
             console.print(f"  … and {len(found) - CAUSES} more", soft_wrap=True)
         console.print()
+    for line in reservations(report):
+        console.print(line, style="red", soft_wrap=True)
     for note in [*report.notes, *declared(report)]:
         console.print(note, soft_wrap=True)
     console.print(Text(last_line(report), style="green" if report.ok else "red"), soft_wrap=True)
@@ -109,6 +111,8 @@ def _remark(row: LayerSummary) -> str:
         counts.append(f"{row.summary.errored} errored")
     if row.summary.blocked:
         counts.append(f"{row.summary.blocked} blocked")
+    if row.summary.not_run:
+        counts.append(f"{row.summary.not_run} not run")
     if row.skipped:
         more = ["…"] if len(row.skipped) > _REASONS else []
         reasons = "; ".join([*row.skipped[:_REASONS], *more])

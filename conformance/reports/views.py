@@ -22,6 +22,7 @@ WORST_FIRST: tuple[Status, ...] = (
     "errored",
     "failed",
     "blocked",
+    "not run",
     "xfailed",
     "passed",
     "skipped",

@@ -19,8 +19,6 @@ from conformance.records.verdict import Verdict
 from conformance.runner.settings import Settings
 from conformance.spec.model import Spec
 
-NOT_RUN = "not run: the session stopped early"
-
 
 def make_report(
     settings: Settings,
@@ -29,6 +27,7 @@ def make_report(
     notes: Sequence[str] = (),
     conventions: Sequence[Convention] = (),
     tampered: Sequence[str] = (),
+    unfinished: str = "",
 ) -> Report:
     """The report of a run, with one row per spec that has verdicts."""
     if tampered:
@@ -48,6 +47,7 @@ def make_report(
         notes=tuple(notes),
         conventions=tuple(conventions),
         tampered=tuple(tampered),
+        unfinished=unfinished,
     )
 
 

@@ -162,7 +162,8 @@ def updated(path: Path, verdicts: Iterable[Verdict]) -> str:
     tables = old.get("gap", [])
     kept = [table for table in tables if _needed(Gap(table["id"], "kept", 0), verdicts)]
     patterns = [Gap(table["id"], "kept", 0) for table in kept]
-    new = [v for v in verdicts if v.status in (*BAD, "xfailed") and not _covered(patterns, v.id)]
+    failing = (v for v in verdicts if v.status in (*BAD, "xfailed") and not v.lost)
+    new = [v for v in failing if not _covered(patterns, v.id)]
     for verdict in new:
         table = tomlkit.table()
         table["id"] = verdict.id

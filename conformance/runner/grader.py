@@ -13,8 +13,9 @@ import numpy as np
 from conformance.checks import CATALOGUE, ERROR_CONTRACT, Evidence, Memory, NoOracle, Stopped
 from conformance.diagnosis.diagnosing import Diagnostician
 from conformance.generation.programs import Programs
-from conformance.oracles.choice import Judge
+from conformance.oracles.choice import Judge, OracleUnavailable
 from conformance.oracles.oracle import OracleError
+from conformance.records.fault import describe_fault
 from conformance.records.observation import Trouble
 from conformance.records.verdict import SEVERITIES, Finding, Severity, Status, Verdict
 from conformance.runner.gaps import KNOWN_GAP, Gaps
@@ -33,7 +34,9 @@ BY_NAME = {check.name: check for check in (*CATALOGUE, ERROR_CONTRACT)}
 
 
 class Grader:
-    """Gives a verdict for each planned check; never raises for what a candidate does.
+    """Gives a verdict for each planned check; never raises, whatever a candidate or the suite does.
+
+    An exception of the suite's own is a verdict, too: `errored`, with the trace (`Verdict.lost`).
 
     Prerequisites are judged on demand, so a verdict does not depend on which other checks were
     selected, on their order, or on how they were spread over processes.
@@ -65,13 +68,26 @@ class Grader:
     def verdict(self, planned: Planned) -> Verdict:
         """The verdict of one check; a failure that is a known gap is `xfailed`."""
         verdict = self._own_verdict(planned)
-        return verdict if self.gaps is None else self.gaps.applied(verdict)
+        return verdict if self.gaps is None or verdict.lost else self.gaps.applied(verdict)
 
     def _own_verdict(self, planned: Planned) -> Verdict:
         """The verdict whatever is known: a gap blocks what depends on it like any failure."""
         if planned.id not in self._verdicts:
-            self._verdicts[planned.id] = self._judge(planned)
+            self._verdicts[planned.id] = self._guarded(planned)
         return self._verdicts[planned.id]
+
+    def _guarded(self, planned: Planned) -> Verdict:
+        """The verdict; where an exception of the suite comes instead, that is the verdict.
+
+        What a candidate raises never gets here: sessions make it part of the observation.
+        """
+        try:
+            return self._judge(planned)
+        except OracleUnavailable:
+            raise  # the user asked for what cannot be had: no check would be judged
+        except Exception as error:
+            reason, fault = describe_fault(error)
+            return replace(self._verdict(planned, "errored", reason=reason), fault=fault)
 
     def _judge(self, planned: Planned) -> Verdict:
         for prerequisite in _prerequisites(planned):
@@ -79,8 +95,10 @@ class Grader:
             if verdict.status == "skipped":
                 return self._verdict(planned, "skipped", reason=verdict.reason)
             if _blocks(verdict, planned):
-                known = self.gaps is not None and self.gaps.known(prerequisite.id)
-                reason = f"{verdict.check} {verdict.status}{KNOWN_GAP if known else ''}"
+                gaps = None if verdict.lost else self.gaps
+                known = gaps is not None and gaps.known(prerequisite.id)
+                how = "lost to a fault of the suite" if verdict.lost else verdict.status
+                reason = f"{verdict.check} {how}{KNOWN_GAP if known else ''}"
                 return self._verdict(planned, "blocked", reason=reason)
         if planned.generated:
             return self._judge_generated(planned)
@@ -164,8 +182,11 @@ class Grader:
         if verdict.status not in ("failed", "errored"):
             return verdict
         evidence = self._evidence(planned, bound)
-        diagnoses = self._diagnostician.diagnose(planned.check, evidence)
-        verdict = replace(verdict, script=self._script(planned, evidence, verdict))
+        try:
+            diagnoses = self._diagnostician.diagnose(planned.check, evidence)
+            verdict = replace(verdict, script=self._script(planned, evidence, verdict))
+        except Exception as error:  # it explains the verdict, which stands without it
+            return replace(verdict, fault="\n".join(describe_fault(error)))
         if not any(diagnosis.convention for diagnosis in diagnoses):
             return replace(verdict, diagnoses=diagnoses)
         findings = tuple(replace(f, severity="convention") for f in verdict.findings)

@@ -12,6 +12,7 @@ from conformance.checks import Check, Evidence
 from conformance.diagnosis.diagnosing import Diagnostician
 from conformance.misreadings import Mutant, generic_mutants, namespace, trivial_mutants
 from conformance.oracles.choice import Choice
+from conformance.records.fault import SuiteFault
 from conformance.records.verdict import Diagnosis, Verdict
 from conformance.runner.grader import Grader
 from conformance.runner.plan import Planned, plan
@@ -94,7 +95,15 @@ def graded(
     """The verdicts on an implementation made of these classes."""
     session = InProcessSession(Implementation(name, namespace))
     grader = Grader(session, settings(name), diagnostician=diagnostician)
-    return [grader.verdict(p) for p in plan(spec, grader.settings) if wanted(p)]
+    return [verdict(grader, p) for p in plan(spec, grader.settings) if wanted(p)]
+
+
+def verdict(grader: Grader, planned: Planned) -> Verdict:
+    """A verdict; `SuiteFault` where the suite itself failed: that catches no mistake."""
+    found = grader.verdict(planned)
+    if found.fault:
+        raise SuiteFault(f"{found.id}: {found.reason}", found.fault)
+    return found
 
 
 def caught_by(verdicts: Iterable[Verdict]) -> tuple[str, ...]:
@@ -130,7 +139,7 @@ def measure(
 def alarms(spec: Spec, implementation: str) -> list[Alarm]:
     """The checks that a correct implementation does not pass; skipped ones are no alarm."""
     grader = Grader(InProcessSession(load(implementation)), settings(implementation))
-    verdicts = (grader.verdict(planned) for planned in plan(spec, grader.settings))
+    verdicts = (verdict(grader, planned) for planned in plan(spec, grader.settings))
     return [Alarm(implementation, v) for v in verdicts if v.status not in ("passed", "skipped")]
 
 
@@ -183,6 +192,6 @@ def kill(
     checks = plan(find_spec(mutant.spec), grader.settings)
     asked = [planned for planned in checks if planned.check.name in mutant.killed_by]
     for planned in sorted(asked, key=lambda planned: planned.name in busy):
-        if grader.verdict(planned).status in BAD:
+        if verdict(grader, planned).status in BAD:
             return Kill(mutant.spec, mutant.id, kind, planned.check.name, planned.name)
     return Kill(mutant.spec, mutant.id, kind, "", "")

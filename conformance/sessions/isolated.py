@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from conformance.candidates.loading.paths import ImplementationError
+from conformance.records.fault import SuiteFault
 from conformance.records.observation import Observation, Stage, Trouble
 from conformance.records.report import Convention
 from conformance.records.trial import Trial
@@ -109,6 +110,8 @@ class IsolatedSession:
             raise Lost("crashed", self._broken)
         answer = self._worker.ask(trial, Answer, self._limits.timeout)
         self._understood.update(answer.understood)
+        if (trouble := answer.observation.trouble) is not None and trouble.kind == "fault":
+            raise SuiteFault(trouble.message, trouble.where or "")
         return replace(answer.observation, printed=self._worker.printed)
 
     def _restart(self) -> None:

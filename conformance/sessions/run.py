@@ -15,7 +15,7 @@ from conformance.candidates.dialect import (
     dtype_of,
 )
 from conformance.candidates.implementation import Implementation
-from conformance.candidates.trouble import describe_exception
+from conformance.candidates.trouble import describe_exception, is_our_fault
 from conformance.candidates.wiring.wiring import Found
 from conformance.records.observation import Observation, Stage, StepRecord, Trouble
 from conformance.records.trial import Trial
@@ -63,12 +63,15 @@ class Run(ABC):
         """Take the steps, up to the first that fails.
 
         A KeyboardInterrupt is the user's, unless the caller knows that none can come from there.
+        What the suite itself does wrong is raised (`is_our_fault`).
         """
         with listening() as self.heard:
             self._globals = GlobalState()
             self.stage = "find"
-            trouble = self._trouble(foreign_interrupts)
-            self._put_right()
+            try:
+                trouble = self._trouble(foreign_interrupts)
+            finally:
+                self._put_right()
         return Observation(self.initial, tuple(self.records), trouble)
 
     def _trouble(self, foreign_interrupts: bool) -> Trouble | None:
@@ -81,6 +84,8 @@ class Run(ABC):
             return Trouble("contract", self.stage, str(error), tensor=error.tensor)
         except BaseException as error:  # also SystemExit, and the outcomes that pytest.skip raises
             if isinstance(error, KeyboardInterrupt) and not foreign_interrupts:
+                raise
+            if is_our_fault(error):
                 raise
             message, where = describe_exception(error)
             return Trouble("raised", self.stage, message, where)

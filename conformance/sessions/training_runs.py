@@ -7,7 +7,7 @@ from typing import cast
 
 import numpy as np
 
-from conformance.candidates.dialect import NotImplementedHere, Subject, as_array
+from conformance.candidates.dialect import ContractError, NotImplementedHere, Subject, as_array
 from conformance.candidates.dialect_training import OptimizerSubject, TrainingDialect
 from conformance.candidates.driving.chain import Chain
 from conformance.records.observation import StepRecord
@@ -52,9 +52,19 @@ class OptimizerRun(Run):
     def _update(self, subject: OptimizerSubject, step: Update) -> StepRecord:
         gradients = {name: self.cast(value) for name, value in step.gradients.items()}
         for name, curvature in step.curvatures.items():
-            gradients[name] = np.asarray(self.cast(curvature) * subject.get(name))
+            value = subject.get(name)
+            if value.shape != curvature.shape:
+                raise ContractError(
+                    f"{name} has shape {value.shape}, but was given as {curvature.shape}", name
+                )
+            gradients[name] = np.asarray(self.cast(curvature) * value)
         subject.update(gradients)
-        changed = [n for n, given in gradients.items() if (subject.gradient(n) != given).any()]
+        now = {name: subject.gradient(name) for name in gradients}
+        changed = [
+            name
+            for name, given in gradients.items()
+            if now[name].shape != given.shape or (now[name] != given).any()
+        ]
         return StepRecord(
             outputs={name: subject.get(name).copy() for name in self.trial.parameters},
             mutated=tuple(f"grad_{name}" for name in changed),

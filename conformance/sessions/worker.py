@@ -19,6 +19,7 @@ from typing import Any, TypeVar
 from conformance.candidates.implementation import Implementation
 from conformance.candidates.loading.paths import ImplementationError, load
 from conformance.candidates.trouble import describe_exception
+from conformance.records.fault import PREFIX, describe_fault
 from conformance.records.observation import Observation, Stage, Trouble
 from conformance.records.trial import Trial
 from conformance.sessions.in_process import InProcessSession
@@ -52,14 +53,25 @@ def main(requests: int, answers: int, trace: int) -> None:
         streams.put_right()
         channel.send(ready)
         while session is not None and (trial := channel.receive(Trial)) is not None:
-            observation = session.run(trial)
-            answer = Answer(observation, understood(session.implementation))
+            answer = _answer(session, trial, understood)
             signal.setitimer(signal.ITIMER_REAL, 0)
             streams.put_right()
             channel.answer(answer)
     except (OSError, WireError):
         os._exit(UNREACHABLE)
     os._exit(0)  # without waiting for the candidate's threads, or running what it left to be run
+
+
+def _answer(session: InProcessSession, trial: Trial, understood: _News) -> Answer:
+    """What the trial showed; a fault of the suite is told to the parent, which raises it."""
+    try:
+        return Answer(session.run(trial), understood(session.implementation))
+    except MemoryError:
+        raise  # the limit is the candidate's
+    except Exception as error:
+        message, trace = describe_fault(error)
+        message = message.removeprefix(PREFIX)
+        return Answer(Observation(trouble=Trouble("fault", "find", message, trace)))
 
 
 def _load(setup: Setup, writer: TraceWriter) -> tuple[InProcessSession | None, Ready]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable
 from dataclasses import replace
 from functools import cached_property
@@ -157,7 +158,7 @@ class Conformance:
     def pytest_sessionstart(self, session: pytest.Session) -> None:
         """A long run on a terminal shows how far it is, in one line instead of dots."""
         terminal = self.config.pluginmanager.getplugin("terminalreporter")
-        if self.benchmarks is None and terminal is not None and live(self.config, terminal):
+        if self.benchmarks is None and terminal is not None and live(self.config, sys.stdout):
             self.config.pluginmanager.register(Progress(session, terminal), "conformance-progress")
 
     @cached_property
@@ -382,7 +383,7 @@ class Conformance:
         if self.report.timings or self.report.untimed:
             from conformance.reports.timings import render_timings
 
-            width = max(80, terminal._screen_width)
+            width = max(80, self.config.get_terminal_writer().fullwidth)
             times = self.report.timings, self.report.untimed
             terminal.write("\n" + render_timings(*times, width, terminal.hasmarkup))
         elif self.benchmarks is not None:
@@ -390,7 +391,7 @@ class Conformance:
         elif self.report.summary.ran == 0:
             terminal.write_line(nothing_ran(self.report), red=True)
         else:
-            width = max(80, terminal._screen_width)
+            width = max(80, self.config.get_terminal_writer().fullwidth)
             terminal.write("\n" + render(self.report, width, terminal.hasmarkup))
 
 

@@ -166,6 +166,13 @@ def test_the_tests_can_be_installed_with_pytorch_and_without():
     assert not any("torch" in requirement for requirement in EXTRAS["test-without-torch"])
 
 
+def test_the_page_on_installation_names_every_extra_and_the_release_of_pytorch():
+    page = (ROOT / "docs/installation.md").read_text(encoding="utf-8")
+    table = page.partition("\n## Extras\n")[2].partition("\n## ")[0]
+    assert re.findall(r"^\| `([\w-]+)` \|", table, re.MULTILINE) == list(EXTRAS)
+    assert set(re.findall(r"torch==[\d.]+", page)) == {EXTRAS["test"][1]}
+
+
 def test_pytest_refuses_the_versions_that_the_bound_refuses():
     settings = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
     minimum = settings["tool"]["pytest"]["ini_options"]["minversion"]

@@ -115,7 +115,7 @@ def _refuse_a_namesake() -> None:
         raise ImplementationError(
             f"{REFERENCES} is {found or 'not importable'}, but should be "
             f"{ours.with_name(REFERENCES)}: the suite brings a package of this name, and compares "
-            "with it. Rename the other one; a clone of the suite wants pip install -e ."
+            "with it. Rename the other one. In a clone of the suite: pip install -e ."
         )
 
 

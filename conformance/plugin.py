@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 NO_BENCHMARKS = (
-    "--benchmark-only times layers with pytest-benchmark, which is not installed here: "
-    "pip install 'layer-conformance[benchmark]'"
+    "--benchmark-only times layers with pytest-benchmark, which is not installed here. "
+    "Install the extra `benchmark`: pip install -e '.[benchmark]' in a clone of the suite."
 )
 
 if TYPE_CHECKING:

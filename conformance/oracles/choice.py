@@ -49,8 +49,9 @@ class Judge:
     ) -> None:
         if choice == "torch" and not torch_installed():
             raise OracleUnavailable(
-                "--conformance-oracle=torch: PyTorch is not installed here; "
-                "pip install 'layer-conformance[torch]', or use --conformance-oracle=recorded"
+                "--conformance-oracle=torch: PyTorch is not installed here. Install the extra "
+                "`torch`: pip install -e '.[torch]' in a clone of the suite; or use "
+                "--conformance-oracle=recorded"
             )
         bundled = "naive" if implementation == "reference" else "reference"
         chains: dict[Choice, list[Callable[[], Oracle]]] = {

@@ -8,9 +8,10 @@ is left out. Where nobody watches (CI, a pipe), or somebody asked for another fo
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Iterator
 from time import monotonic
-from typing import Any
+from typing import Any, TextIO
 
 import pytest
 
@@ -18,11 +19,11 @@ EVERY = 0.1  # seconds between two lines
 SETTLED = 2.0  # seconds until a rate says something about the time left
 
 
-def live(config: pytest.Config, terminal: Any) -> bool:
-    """Whether somebody watches who asked for nothing else."""
+def live(config: pytest.Config, stream: TextIO) -> bool:
+    """Whether somebody watches the stream who asked for nothing else."""
     return (
-        terminal.isatty()
-        and terminal.verbosity <= 0
+        stream.isatty()
+        and config.get_verbosity() <= 0
         and config.getoption("capture", "no") != "no"
         and config.getini("console_output_style") == "progress"
         and not config.option.collectonly
@@ -56,14 +57,12 @@ class Progress:
 
     def __init__(self, session: pytest.Session, terminal: Any) -> None:
         self.session = session
-        self.terminal = terminal
+        self.writer = session.config.get_terminal_writer()
         self.logging = False
         self.done = self.failed = 0
         self.start = self.last = 0.0
         self.shown = False
-        # What pytest writes as it goes: names of files, and percentages behind the dots.
-        terminal.showfspath = False
-        terminal._show_progress_info = False
+        terminal.showfspath = False  # the names of files
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtestloop(self) -> Iterator[None]:
@@ -100,15 +99,21 @@ class Progress:
 
     def _show(self, layer: str) -> None:
         planned = self.session.testscollected
-        width = self.terminal._screen_width
         seconds = monotonic() - self.start
-        text = line(layer, self.done, planned, self.failed, seconds, width)
-        self.terminal.rewrite(text.ljust(width - 1))
-        self.terminal.flush()
+        self._write(line(layer, self.done, planned, self.failed, seconds, self.writer.fullwidth))
         self.shown = True
 
     def _clear(self) -> None:
         if self.shown:
-            self.terminal.rewrite(" " * (self.terminal._screen_width - 1))
-            self.terminal.rewrite("")
-            self.terminal.flush()
+            self._write("")
+
+    def _write(self, text: str) -> None:
+        """Overwrite the line, past pytest's reporter, and leave the cursor where it begins.
+
+        The reporter puts percentages behind what it has written itself: nothing.
+        """
+        stream = sys.stdout  # capturing has just been suspended
+        encoding = stream.encoding or "utf-8"
+        padded = text.ljust(self.writer.fullwidth - 1).encode(encoding, "replace").decode(encoding)
+        stream.write(f"\r{padded}\r")
+        stream.flush()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable
 from dataclasses import replace
 from functools import cached_property
@@ -128,7 +129,7 @@ class Conformance:
     def pytest_sessionstart(self, session: pytest.Session) -> None:
         """A long run on a terminal shows how far it is, in one line instead of dots."""
         terminal = self.config.pluginmanager.getplugin("terminalreporter")
-        if self.benchmarks is None and terminal is not None and live(self.config, terminal):
+        if self.benchmarks is None and terminal is not None and live(self.config, sys.stdout):
             self.config.pluginmanager.register(Progress(session, terminal), "conformance-progress")
 
     @cached_property

@@ -26,7 +26,7 @@ def show(report: Report, terminal: Any, benchmarked: bool) -> None:
     """The table, and the line that sums up; after everything that pytest itself prints."""
     from conformance.reports.terminal import render
 
-    width = max(80, terminal._screen_width)
+    width = max(80, terminal.config.get_terminal_writer().fullwidth)
     if report.timings or report.untimed:
         from conformance.reports.timings import render_timings
 

@@ -164,5 +164,5 @@ sys.exit(pytest.main(["--impl=reference", "--benchmark-only", "-p", "no:benchmar
     command = [sys.executable, "-c", code]
     done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path)
     assert done.returncode == 4
-    assert "pip install 'layer-conformance[benchmark]'" in done.stderr
+    assert "Install the extra `benchmark`: pip install -e '.[benchmark]' in a clone" in done.stderr
     assert "Traceback" not in done.stderr

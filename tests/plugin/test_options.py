@@ -123,7 +123,8 @@ def test_a_missing_torch_is_one_message_with_what_to_install(pytester):
     assert usage_error(pytester.runpytest_subprocess("--impl=torch", *QUICK)) == [
         "ERROR: --impl=torch: importing it failed: ModuleNotFoundError: "
         "import of torch halted; None in sys.modules",
-        "  PyTorch is not installed here: pip install 'layer-conformance[torch]'",
+        "  PyTorch is not installed here. Install the extra `torch`: "
+        "pip install -e '.[torch]' in a clone of the suite.",
     ]
 
 
@@ -131,8 +132,9 @@ def test_an_oracle_that_needs_a_missing_torch_is_one_message(pytester):
     pytester.makeconftest(NO_TORCH)
     result = pytester.runpytest_subprocess("--impl=reference", "--conformance-oracle=torch")
     assert usage_error(result) == [
-        "ERROR: --conformance-oracle=torch: PyTorch is not installed here; "
-        "pip install 'layer-conformance[torch]', or use --conformance-oracle=recorded"
+        "ERROR: --conformance-oracle=torch: PyTorch is not installed here. Install the extra "
+        "`torch`: pip install -e '.[torch]' in a clone of the suite; or use "
+        "--conformance-oracle=recorded"
     ]
 
 

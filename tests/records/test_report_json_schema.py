@@ -1,6 +1,7 @@
 import json
 from pathlib import Path
 
+import pydantic
 import pytest
 from jsonschema import Draft202012Validator
 
@@ -41,6 +42,10 @@ def mistakes(data: object) -> list[str]:
     return [error.message for error in Draft202012Validator(report_json_schema()).iter_errors(data)]
 
 
+@pytest.mark.skipif(
+    tuple(map(int, pydantic.VERSION.split(".")[:2])) < (2, 13),
+    reason="pydantic before 2.13 leaves descriptions out of schemas",
+)
 def test_the_published_schema_is_up_to_date():
     assert PUBLISHED.read_text(encoding="utf-8") == report_json_schema_text()
 

@@ -55,13 +55,13 @@ def test_a_duration_has_no_more_digits_than_an_estimate(seconds, words):
 
 @pytest.fixture
 def watched(monkeypatch):
-    """A configuration and a terminal with somebody before it."""
+    """A configuration and a stream with somebody before it."""
     monkeypatch.delenv("CI", raising=False)
     monkeypatch.setenv("TERM", "xterm")
 
     def make(tty=True, verbosity=0, capture="fd", style="progress", collectonly=False, **more):
-        terminal = SimpleNamespace(isatty=lambda: tty, verbosity=verbosity)
-        return terminal, SimpleNamespace(
+        return SimpleNamespace(isatty=lambda: tty), SimpleNamespace(
+            get_verbosity=lambda: verbosity,
             getoption=lambda name, default: capture,
             getini=lambda name: style,
             option=SimpleNamespace(collectonly=collectonly),
@@ -72,8 +72,8 @@ def watched(monkeypatch):
 
 
 def test_the_line_is_there_where_somebody_watches(watched):
-    terminal, config = watched()
-    assert live(config, terminal)
+    stream, config = watched()
+    assert live(config, stream)
 
 
 @pytest.mark.parametrize(
@@ -88,15 +88,15 @@ def test_the_line_is_there_where_somebody_watches(watched):
     ],
 )
 def test_pytest_prints_as_always_where_nobody_watches_or_something_else_is_asked(watched, asked):
-    terminal, config = watched(**asked)
-    assert not live(config, terminal)
+    stream, config = watched(**asked)
+    assert not live(config, stream)
 
 
 @pytest.mark.parametrize(("name", "value"), [("CI", "true"), ("TERM", "dumb")])
 def test_the_environment_can_say_that_nobody_watches(watched, monkeypatch, name, value):
     monkeypatch.setenv(name, value)
-    terminal, config = watched()
-    assert not live(config, terminal)
+    stream, config = watched()
+    assert not live(config, stream)
 
 
 def on_a_terminal(*options: str, cwd) -> str:

@@ -31,6 +31,8 @@ from conformance.spec.problems import suggestion
 
 GROUP = "conformance.implementations"
 
+REFERENCES = "reference_impls"
+
 SUFFIXES = (".py", ".ipynb")
 
 
@@ -50,8 +52,10 @@ def resolve(text: str, run_all_cells: bool = False) -> Reference:
     """Find what `text` names: an entry point, a file, or a module, in this order.
 
     `run_all_cells` runs a notebook whole instead of reading its definitions.
-    Raises `ImplementationError` with what was looked for and what comes close.
+    Raises `ImplementationError` with what was looked for and what comes close, and where another
+    package has the name of the bundled implementations.
     """
+    _refuse_a_namesake()
     points = {point.name: point for point in entry_points(group=GROUP)}
     if text in points:
         return Reference(text, lambda: _load_entry_point(points[text]))
@@ -89,6 +93,7 @@ def load(
         raise ImplementationError(
             f"--impl={text}: importing it failed: {message}{place}{hint}"
         ) from error
+    _refuse_a_namesake()  # it may have come with the implementation
     bare = found if isinstance(found, Implementation) else Implementation(text, found)
     path = Path(binding) if binding else binding_beside(found)
     if path is None and is_notebook(text):
@@ -97,6 +102,30 @@ def load(
     if path is not None:
         bare.binding = read_binding(path, specs)
     return bare
+
+
+def _refuse_a_namesake() -> None:
+    """Raise `ImplementationError` where `reference_impls` is another package than the bundled one.
+
+    It lies beside `conformance`, in the repository and where the wheel is installed. Oracles and
+    diagnoses run it, so another one would change verdicts without a word.
+    """
+    ours, found = _folder("conformance"), _folder(REFERENCES)
+    if ours is not None and found != ours.with_name(REFERENCES):
+        raise ImplementationError(
+            f"{REFERENCES} is {found or 'not importable'}, but should be "
+            f"{ours.with_name(REFERENCES)}: the suite brings a package of this name, and compares "
+            "with it. Rename the other one. In a clone of the suite: pip install -e ."
+        )
+
+
+def _folder(package: str) -> Path | None:
+    """Where a package is, or would be, imported from."""
+    try:
+        spec = importlib.util.find_spec(package)
+    except ValueError:  # a module that was made by hand
+        return None
+    return Path(spec.origin).resolve().parent if spec is not None and spec.origin else None
 
 
 def read_binding(path: Path, specs: Iterable[Spec] = ()) -> Binding:
@@ -128,7 +157,10 @@ def _module_of(found: Any) -> str:
 
 def _hint(error: BaseException) -> str:
     if isinstance(error, ModuleNotFoundError) and error.name == "torch":
-        return "\n  PyTorch is not installed here: pip install 'layer-conformance[torch]'"
+        return (
+            "\n  PyTorch is not installed here. Install the extra `torch`: "
+            "pip install -e '.[torch]' in a clone of the suite."
+        )
     return ""
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import torch
 
 
-class ChannelwiseScaling(torch.nn.Module):
+class ChannelwiseScaling(torch.nn.Module):  # type: ignore[misc]
     """Scale and shift each channel of (N, C) or (N, C, H, W): the affine half of BatchNorm."""
 
     def __init__(self, num_features: int) -> None:
@@ -27,7 +27,7 @@ class ChannelwiseScaling(torch.nn.Module):
         return input * self.weight.reshape(per_channel) + self.bias.reshape(per_channel)
 
 
-class MSELoss(torch.nn.MSELoss):
+class MSELoss(torch.nn.MSELoss):  # type: ignore[misc]
     """PyTorch's, with its warning that a target would be broadcast turned into an error."""
 
     def forward(self, input: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
@@ -37,7 +37,7 @@ class MSELoss(torch.nn.MSELoss):
         return super().forward(input, target)
 
 
-class NLLLoss(torch.nn.NLLLoss):
+class NLLLoss(torch.nn.NLLLoss):  # type: ignore[misc]
     """PyTorch's, for one-hot targets too."""
 
     def forward(self, input: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
@@ -55,7 +55,7 @@ class NLLLossOnProbabilities(NLLLoss):
         return super().forward(input.log(), target)
 
 
-class CrossEntropyLossOnProbabilities(torch.nn.CrossEntropyLoss):
+class CrossEntropyLossOnProbabilities(torch.nn.CrossEntropyLoss):  # type: ignore[misc]
     """CrossEntropyLoss with the logarithm in place of its log_softmax."""
 
     def forward(self, input: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
@@ -90,4 +90,4 @@ def _class_axis(input: torch.Tensor) -> int:
     """The axis of the classes in (C), (N, C) or (N, C, d1, ...)."""
     if input.ndim == 0:
         raise ValueError("input has no axis of classes")
-    return min(input.ndim - 1, 1)
+    return 1 if input.ndim > 1 else 0

@@ -51,7 +51,7 @@ class TorchSubject:
         is not there: more work than most trials.
         """
         torch.default_generator.manual_seed(seed)
-        if torch.cuda.is_initialized():  # type: ignore[no-untyped-call]
+        if torch.cuda.is_initialized():
             torch.cuda.manual_seed_all(seed)
 
     def _tensor(self, name: str) -> torch.Tensor:

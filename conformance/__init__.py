@@ -8,6 +8,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    __version__: str
+
     from conformance.api import grade
     from conformance.gradients import GradientCheck, assert_gradients, check_gradients
     from conformance.records.report import Report
@@ -25,6 +27,10 @@ _HOMES = {
 
 def __getattr__(name: str) -> Any:
     # Every pytest run of the environment imports this package to reach its plugin.
+    if name == "__version__":
+        from importlib.metadata import version
+
+        return version("layer-conformance")
     if name in _HOMES:
         from importlib import import_module
 

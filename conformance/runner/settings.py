@@ -54,3 +54,7 @@ class Settings:
         if self.run_all_cells:
             words.append("--conformance-run-all-cells")
         return " ".join(words)
+
+
+# Every check of a spec, without generated cases: their number depends on the profile.
+EVERYTHING = Settings("", tier="strict", profile="quick")

@@ -73,7 +73,7 @@ class Convention:
     where: str = ""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Report:
     """Everything a run showed. ``str(report)`` is a summary for people.
 
@@ -101,6 +101,11 @@ class Report:
         from conformance.records.text import summary_text  # it knows reports, too
 
         return summary_text(self)
+
+    def __repr__(self) -> str:
+        from conformance.records.text import short_text
+
+        return short_text(self)
 
     @property
     def ok(self) -> bool:

@@ -26,6 +26,7 @@ from conformance.candidates.wiring.binding_file import (
     BindingError,
     load_binding,
 )
+from conformance.errors import ConformanceError
 from conformance.spec.model import Spec
 from conformance.spec.problems import suggestion
 
@@ -34,7 +35,7 @@ GROUP = "conformance.implementations"
 SUFFIXES = (".py", ".ipynb")
 
 
-class ImplementationError(Exception):
+class ImplementationError(ConformanceError):
     """An implementation that cannot be found or imported; the message is for people."""
 
 

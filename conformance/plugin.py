@@ -1,7 +1,7 @@
 """The pytest plugin's front door: options, and nothing else until ``--impl`` is given.
 
 This module is imported in every pytest run of the environment it is installed in, so it imports
-nothing heavier than pytest. With ``--impl`` it registers `conformance.pytest_run.collection`.
+nothing heavier than pytest. With ``--impl`` it registers `conformance.pytest_run.session`.
 """
 
 from __future__ import annotations
@@ -199,9 +199,9 @@ def _make_folder(folder: Path, given: str) -> None:
 # First, so that the specs stand in for missing arguments before anybody looks at them.
 @pytest.hookimpl(tryfirst=True)
 def pytest_configure(config: pytest.Config) -> None:
-    """Hand over to `conformance.pytest_run.collection` if there is something to grade."""
+    """Hand over to `conformance.pytest_run.session` if there is something to grade."""
     if implementation_of(config) and not config.option.help:
-        from conformance.pytest_run.collection import Conformance
+        from conformance.pytest_run.session import Conformance
 
         if config.getoption("benchmark_only", False) and find_spec("pytest_benchmark") is None:
             raise pytest.UsageError(NO_BENCHMARKS)

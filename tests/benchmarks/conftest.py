@@ -6,7 +6,7 @@ import numpy
 import pytest
 
 import conformance.benchmarks.running
-import conformance.pytest_run.collection
+import conformance.pytest_run.session
 import conformance.reports.json_report
 import conformance.reports.timings
 import conformance.runner.grader

@@ -7,7 +7,7 @@ import numpy
 
 import conformance.api
 import conformance.cli
-import conformance.pytest_run.collection
+import conformance.pytest_run.session
 import conformance.reports.json_report
 import conformance.reports.terminal
 import conformance.runner.generated

@@ -9,8 +9,8 @@ from reports.handmade import failure, report
 from typer.testing import CliRunner
 
 from conformance.cli import app
-from conformance.pytest_run.collection import junit_properties
 from conformance.pytest_run.progress import line
+from conformance.pytest_run.summary import junit_properties
 from conformance.reports.difference import LISTED
 from conformance.reports.folder import write_folder
 from conformance.reports.html_report import IN_FULL, SCRIPT, TEXT

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import typer
 
@@ -14,10 +15,24 @@ if TYPE_CHECKING:
 
 
 def plain_console(stderr: bool = False) -> Console:
-    """A console that prints text as it is: no markup, no highlighting, no emoji."""
+    """A console that prints text as it is: no markup, no highlighting, no emoji.
+
+    With ``NO_COLOR`` it has no colours and no bold, even where ``FORCE_COLOR`` asks for them.
+    """
     from rich.console import Console
 
-    return Console(highlight=False, emoji=False, markup=False, stderr=stderr)
+    system: Literal["auto"] | None = None if os.environ.get("NO_COLOR") else "auto"
+    return Console(highlight=False, emoji=False, markup=False, stderr=stderr, color_system=system)
+
+
+def in_colour(console: Console) -> bool:
+    """Whether what is rendered for a console may have colours."""
+    return console.color_system is not None
+
+
+def watched(console: Console) -> bool:
+    """Whether somebody sees a bar move: ``FORCE_COLOR`` makes no terminal of a file."""
+    return console.file.isatty()
 
 
 def fail(message: str) -> typer.Exit:

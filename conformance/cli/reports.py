@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from conformance.cli.output import fail, plain_console, put
+from conformance.cli.output import fail, in_colour, plain_console, put
 
 if TYPE_CHECKING:
     from conformance.records.report import Report
@@ -29,7 +29,7 @@ def report(
 
     read, console = _read(file), plain_console()
     if form == "terminal":
-        color = console.is_terminal and out is None
+        color = in_colour(console) and out is None
         text = render(read, max(80, console.width), color)
     else:
         text = render_html(read) if form == "html" else markdown(read)
@@ -73,7 +73,7 @@ def compare(
     if as_markdown:
         typer.echo(scoreboard_markdown(board), nl=False)
     else:
-        text = scoreboard_text(board, max(80, console.width), console.is_terminal)
+        text = scoreboard_text(board, max(80, console.width), in_colour(console))
         typer.echo(text, nl=False)
 
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from conformance.cli.output import bundled, fail, plain_console
+from conformance.cli.output import bundled, fail, plain_console, watched
 
 if TYPE_CHECKING:
     from conformance.selftest.results import SelfTest
@@ -41,7 +42,7 @@ def selftest(
     except KeyError as error:
         raise fail(error.args[0]) from None
     console = plain_console(stderr=True)
-    with Progress(console=console, disable=not console.is_terminal) as progress:
+    with Progress(console=console, disable=not watched(console)) as progress:
         task = progress.add_task("self-test", total=len(specs))
         result = run(specs, processes, lambda name: progress.advance(task))
     if json:
@@ -53,7 +54,7 @@ def selftest(
         write.write_text(table, encoding="utf-8")
     stale = check_file is not None and check_file.read_text(encoding="utf-8") != table
     if stale:
-        again = f"conformance selftest --write {check_file}"
+        again = f"conformance selftest --write {shlex.quote(str(check_file))}"
         plain_console(stderr=True).print(f"{check_file} is stale: {again}", soft_wrap=True)
     if stale or list(result.problems(gated=not layers)):
         raise typer.Exit(1)

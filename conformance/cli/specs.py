@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from conformance.cli.output import bundled, fail, plain_console
+from conformance.cli.output import bundled, fail, plain_console, watched
 
 if TYPE_CHECKING:
     from conformance.spec.model import Spec
@@ -69,7 +69,7 @@ def _results(implementation: str, specs: list[Spec]) -> dict[str, str]:
     grader = Grader(session, EVERYTHING)
     found, console = {}, plain_console(stderr=True)
     title = f"grading {implementation}"
-    for spec in track(specs, title, console=console, disable=not console.is_terminal):
+    for spec in track(specs, title, console=console, disable=not watched(console)):
         verdicts = [grader.verdict(planned) for planned in plan(spec, EVERYTHING)]
         found[spec.name] = percent(score(verdicts))
     session.close()

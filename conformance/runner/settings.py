@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import dataclass
 from typing import Literal, get_args
 
@@ -48,7 +49,7 @@ class Settings:
             value = getattr(self, name)
             if value != getattr(default, name):
                 shown = f"{value:g}" if isinstance(value, float) else value
-                words.append(f"--conformance-{name}={shown}")
+                words.append(f"--conformance-{name}={shlex.quote(str(shown))}")
         if self.isolate is not None:
             words.append(f"--{'' if self.isolate else 'no-'}conformance-isolate")
         if self.run_all_cells:

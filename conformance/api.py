@@ -11,6 +11,7 @@ from typing import Any
 from conformance.candidates.implementation import Implementation
 from conformance.candidates.loading.paths import ImplementationError, binding_beside, read_binding
 from conformance.candidates.wiring.binding_file import NO_BINDING
+from conformance.errors import UnknownLayer
 from conformance.oracles.choice import Choice
 from conformance.records.report import Report
 from conformance.runner.accounts import make_report
@@ -22,15 +23,16 @@ from conformance.sessions.in_process import InProcessSession
 from conformance.sessions.limits import Limits
 from conformance.sessions.opening import open_session
 from conformance.sessions.session import Session
-from conformance.spec.catalogue import bundled_specs, find_spec
+from conformance.spec.catalogue import bundled_specs, find_specs
 from conformance.spec.catalogue import load as load_spec
 from conformance.spec.model import Spec
+from conformance.spec.problems import suggestion
 from conformance.spec.terms import Tier
 
 
 def grade(
     implementation: str | Any,
-    layers: Iterable[str] | None = None,
+    layers: str | Iterable[str] | None = None,
     *,
     specs: Iterable[str | Path] | None = None,
     tier: Tier = "full",
@@ -51,7 +53,8 @@ def grade(
         What ``--impl`` takes (an entry point, a module, ``module:object``, a ``.py`` file), or the
         thing itself: a module, a class, a dictionary of classes by spec name.
     layers
-        Names of specs to grade, such as ``["Linear", "Conv2d"]``; default: all of them.
+        Names of specs to grade, such as ``["Linear", "Conv2d"]`` or ``"Linear,Conv2d"``; default:
+        all of them.
     specs
         Spec files to grade instead of the bundled ones.
     binding
@@ -64,8 +67,8 @@ def grade(
     ------
     ImplementationError
         The implementation cannot be found, imported or isolated, or its binding has mistakes.
-    KeyError
-        There is no spec for one of `layers`.
+    UnknownLayer
+        There is no spec for some of `layers`; a `KeyError`, too.
     SpecError
         A spec file has mistakes.
     OracleUnavailable
@@ -81,7 +84,7 @@ def grade(
     files = [Path(path) for path in specs or ()]
     settings = Settings(
         implementation=_name(implementation),
-        layers=tuple(layers or ()),
+        layers=_names(layers),
         tier=tier,
         oracle=oracle,
         profile=profile,
@@ -109,12 +112,19 @@ def select_specs(layers: tuple[str, ...], files: list[Path] | None = None) -> li
     if not layers:
         return specs
     if files is None:
-        wanted = {find_spec(name).name for name in layers}
+        wanted = {spec.name for spec in find_specs(layers)}
     else:
-        wanted = set(layers)
-        if unknown := wanted - {spec.name for spec in specs}:
-            raise KeyError(f"no spec for {', '.join(sorted(unknown))} in the files given")
+        wanted, known = set(layers), {spec.name for spec in specs}
+        if unknown := sorted(wanted - known):
+            words = ", ".join(f"{name!r}{suggestion(name, known)}" for name in unknown)
+            raise UnknownLayer(f"no spec for {words} in the files given")
     return [spec for spec in specs if spec.name in wanted]
+
+
+def _names(layers: str | Iterable[str] | None) -> tuple[str, ...]:
+    """Names of layers; one string may hold several, as in ``--conformance-layers``."""
+    words = layers.split(",") if isinstance(layers, str) else layers or ()
+    return tuple(filter(None, (word.strip() for word in words)))
 
 
 def _name(given: str | Any) -> str:

@@ -1,6 +1,10 @@
 """The conformance command."""
 
 import json
+import os
+import subprocess
+import sys
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
@@ -95,10 +99,59 @@ def test_schemas_are_printed(run):
 
 def test_list_can_grade_implementations(run, monkeypatch):
     linear = [spec for spec in bundled_specs() if spec.name in ("Linear", "FixedLR")]
-    monkeypatch.setattr("conformance.cli.bundled_specs", lambda: linear)
+    monkeypatch.setattr("conformance.spec.catalogue.bundled_specs", lambda: linear)
     monkeypatch.setenv("COLUMNS", "80")
     lines = run("list", "--grade", "reference,naive").output.splitlines()
     cells = [line.split() for line in lines]
     planned = plan(linear[0], Settings("", tier="strict", profile="quick"))
     assert ["Linear", str(len(planned)), "100.0", "%", "100.0", "%"] in cells
     assert ["FixedLR", "2", "100.0", "%", "100.0", "%"] in cells
+
+
+def python(*arguments, **environment):
+    """What a fresh interpreter prints."""
+    done = subprocess.run(
+        [sys.executable, *arguments],
+        capture_output=True,
+        text=True,
+        check=True,
+        env=os.environ | environment,
+    )
+    return done.stdout
+
+
+def test_the_version_is_that_of_the_distribution():
+    expected = f"conformance {version('layer-conformance')}\n"
+    assert python("-m", "conformance", "--version") == expected
+    assert python("-c", "from conformance.cli import main; main()", "--version") == expected
+
+
+def test_python_m_is_the_command(run):
+    assert "Usage: conformance [OPTIONS]" in python("-m", "conformance", "--help")
+    assert python("-m", "conformance", "schema", "spec") == run("schema", "spec").output
+
+
+def test_shells_complete_commands():
+    completed = python(
+        "-m",
+        "conformance",
+        _CONFORMANCE_COMPLETE="complete_bash",
+        COMP_WORDS="conformance sc",
+        COMP_CWORD="1",
+    )
+    assert completed.split() == ["schema"]
+
+
+def test_help_imports_nothing_that_only_commands_need():
+    heavy = ("numpy", "pydantic", "hypothesis", "pytest", "torch", "jinja2", "importlib.metadata")
+    loaded = python(
+        "-c",
+        "import sys, contextlib, io\n"
+        "from conformance.cli import main\n"
+        "with contextlib.redirect_stdout(io.StringIO()), contextlib.suppress(SystemExit):\n"
+        "    main()\n"
+        "print(*sys.modules)",
+        "--help",
+    ).split()
+    assert "conformance.cli.specs" in loaded
+    assert [name for name in heavy if name in loaded] == []

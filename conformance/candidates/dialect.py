@@ -8,13 +8,14 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from conformance.errors import ConformanceError
 from conformance.records.trial import Trial
 
 AnyArray = NDArray[Any]
 Factory = Callable[..., Any]
 
 
-class ContractError(Exception):
+class ContractError(ConformanceError):
     """The candidate answered, but not with what its dialect promises; the message is for people.
 
     `tensor` names the parameter or buffer concerned, if it is one.
@@ -25,7 +26,7 @@ class ContractError(Exception):
         self.tensor = tensor
 
 
-class NotImplementedHere(Exception):
+class NotImplementedHere(ConformanceError):
     """The implementation lacks the layer, or an optional argument that the case needs."""
 
 

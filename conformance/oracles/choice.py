@@ -8,6 +8,7 @@ from importlib.metadata import version
 from typing import Literal
 
 from conformance.candidates.loading.paths import load
+from conformance.errors import ConformanceError
 from conformance.oracles.declared import DeclaredOracle
 from conformance.oracles.oracle import Expectation, Oracle
 from conformance.oracles.recording import RecordedOracle
@@ -21,7 +22,7 @@ Choice = Literal["auto", "torch", "recorded", "reference"]
 CHOICES: tuple[Choice, ...] = ("auto", "torch", "recorded", "reference")
 
 
-class OracleUnavailable(Exception):
+class OracleUnavailable(ConformanceError):
     """The oracle that was asked for cannot be had here; the message is for people."""
 
 

@@ -6,12 +6,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
+from conformance.errors import ConformanceError
 from conformance.numerics.tolerance import Expected
 from conformance.records.trial import Trial
 from conformance.spec.bound_case import BoundCase
 
 
-class OracleError(Exception):
+class OracleError(ConformanceError):
     """An oracle that should know but cannot tell: the spec or a recording is wrong."""
 
 

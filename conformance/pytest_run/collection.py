@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 import pytest
 
-from conformance.candidates.loading.paths import ImplementationError
+from conformance.candidates.loading.paths import SUFFIXES, ImplementationError, several
 from conformance.records.verdict import Verdict
 from conformance.runner.plan import Planned, plan
 from conformance.runner.settings import Settings
@@ -45,6 +46,25 @@ class NotConformant(Exception):
     def __init__(self, verdict: Verdict) -> None:
         super().__init__(verdict.id)
         self.verdict = verdict
+
+
+def refuse_several(config: pytest.Config, implementation: str) -> None:
+    """Raise `ImplementationError` where ``--impl`` is given twice, or a shell made a list of it.
+
+    An ini file's ``addopts`` may hold an ``--impl`` that the command line replaces.
+    """
+    words = [*map(str, config.invocation_params.args)]
+    given = [word.removeprefix("--impl=") for word in words if word.startswith("--impl=")]
+    given += [after for word, after in pairwise(words) if word == "--impl"]
+    if len(given) > 1:
+        raise ImplementationError(several("--impl", list(dict.fromkeys(given))))
+    # pytest --impl labs/*.py: the first file is the option's, the others are arguments.
+    named = config.args if config.args_source is config.ArgsSource.ARGS else []
+    same = [Path(name) for name in named if Path(name).suffix in SUFFIXES]
+    if same and len(same) == len(named) and implementation.endswith(SUFFIXES):
+        patterns = config.getini("python_files")
+        if not any(path.match(pattern) for path in same for pattern in patterns):
+            raise ImplementationError(several("--impl", [implementation, *map(str, same)]))
 
 
 def choose_files(config: pytest.Config) -> None:

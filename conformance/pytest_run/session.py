@@ -20,6 +20,7 @@ from conformance.pytest_run.collection import (
     choose_files,
     own_files,
     own_specs,
+    refuse_several,
 )
 from conformance.pytest_run.progress import Progress, live
 from conformance.records.json import from_data, to_data
@@ -82,7 +83,8 @@ class Conformance:
                 )
             self.benchmarks = Benchmarks(settings)
         try:
-            resolve(settings.implementation)
+            refuse_several(config, settings.implementation)
+            resolve(settings.implementation, binding=settings.binding)
             Judge(settings.oracle, settings.implementation)
             if settings.binding:
                 read_binding(Path(settings.binding), own_specs(self.config))

@@ -78,7 +78,7 @@ class Convention:
     where: str = ""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Report:
     """Everything a run showed. ``str(report)`` is a summary for people.
 
@@ -108,6 +108,11 @@ class Report:
         from conformance.records.text import summary_text  # it knows reports, too
 
         return summary_text(self)
+
+    def __repr__(self) -> str:
+        from conformance.records.text import short_text
+
+        return short_text(self)
 
     @property
     def ok(self) -> bool:

@@ -181,6 +181,16 @@ def summary_text(report: Report) -> str:
     return "\n".join([*lines, "", *remarks, last_line(report)])
 
 
+def short_text(report: Report) -> str:
+    """``repr(report)``: whether all is well, which layers do not pass, and the sum."""
+    summaries = {row.name: row.summary for row in report.layers}
+    bad = [name for name, s in summaries.items() if s.failed or s.errored or s.blocked]
+    more = f" and {len(bad) - 8} more" if len(bad) > 8 else ""
+    lines = [f"<Report: {'ok' if report.ok else 'not ok'}", f"  {last_line(report)}"]
+    lines += [f"  not passed: {', '.join(bad[:8])}{more}"] if bad else []
+    return "\n".join(lines) + ">"
+
+
 def declared(report: Report) -> list[str]:
     """The conventions that a binding declares, a line each: nothing is hidden."""
     return [

@@ -8,13 +8,14 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from conformance.errors import ConformanceError
 from conformance.records.json import adapter, from_data, to_json
 from conformance.records.report import SCHEMA_VERSION, Report
 
 FILE_NAME = "report.json"
 
 
-class UnreadableReport(Exception):
+class UnreadableReport(ConformanceError):
     """A file that is not a report, or not one of this version; the message is for users."""
 
 

@@ -23,6 +23,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from conformance.errors import ConformanceError
 from conformance.records.verdict import Verdict
 from conformance.spec.positions import Positions
 from conformance.spec.problems import suggestion
@@ -34,7 +35,7 @@ BAD = ("failed", "errored")
 KNOWN_GAP = ", a known gap"
 
 
-class GapsError(Exception):
+class GapsError(ConformanceError):
     """A gaps file that cannot be used; the message has a line for every mistake."""
 
 

@@ -351,7 +351,7 @@ def rerun_command(planned: Planned, settings: Settings) -> str:
     """The command that runs this check alone; none for an object that no name leads to."""
     if settings.implementation.startswith("<"):
         return ""
-    words = ["pytest", f"--impl={settings.implementation}", settings.options()]
+    words = ["pytest", f"--impl={shlex.quote(settings.implementation)}", settings.options()]
     return " ".join([*filter(None, words), shlex.quote(planned.id)])
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import dataclass
 from typing import Literal, get_args
 
@@ -48,9 +49,13 @@ class Settings:
             value = getattr(self, name)
             if value != getattr(default, name):
                 shown = f"{value:g}" if isinstance(value, float) else value
-                words.append(f"--conformance-{name}={shown}")
+                words.append(f"--conformance-{name}={shlex.quote(str(shown))}")
         if self.isolate is not None:
             words.append(f"--{'' if self.isolate else 'no-'}conformance-isolate")
         if self.run_all_cells:
             words.append("--conformance-run-all-cells")
         return " ".join(words)
+
+
+# Every check of a spec, without generated cases: their number depends on the profile.
+EVERYTHING = Settings("", tier="strict", profile="quick")

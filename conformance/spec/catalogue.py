@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import tomllib
+from collections.abc import Iterable
 from functools import lru_cache
 from pathlib import Path
 
+from conformance.errors import UnknownLayer
 from conformance.spec.loading import load_spec
 from conformance.spec.model import Spec
 from conformance.spec.problems import suggestion
@@ -71,12 +73,19 @@ def bundled_specs() -> list[Spec]:
 
 
 def find_spec(name: str) -> Spec:
-    """The bundled spec of a layer; `KeyError` with a suggestion if there is none."""
+    """The bundled spec of a layer; `UnknownLayer` with a suggestion if there is none."""
+    return find_specs([name])[0]
+
+
+def find_specs(names: Iterable[str]) -> list[Spec]:
+    """The bundled specs of some layers; `UnknownLayer` names all that there are none of."""
     paths = _paths_by_name()
-    for known, path in paths.items():
-        if known.lower() == name.lower():
-            return load(path)
-    raise KeyError(f"no spec for {name!r}{suggestion(name, paths)}")
+    lower = {known.lower(): path for known, path in paths.items()}
+    names = list(names)
+    unknown = [f"{name!r}{suggestion(name, paths)}" for name in names if name.lower() not in lower]
+    if unknown:
+        raise UnknownLayer(f"no spec for {', '.join(unknown)}")
+    return [load(lower[name.lower()]) for name in names]
 
 
 @lru_cache(maxsize=1)

@@ -6,6 +6,8 @@ import difflib
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from conformance.errors import ConformanceError
+
 Place = tuple[str | int, ...]  # ("case", 2, "config", "stride")
 Problem = tuple[Place, str]
 
@@ -24,7 +26,7 @@ class SpecProblem:
         return f"{self.path}:{self.line}: {key}{self.message}"
 
 
-class SpecError(Exception):
+class SpecError(ConformanceError):
     """A spec file that cannot be used; carries every problem found in it."""
 
     def __init__(self, problems: list[SpecProblem]) -> None:

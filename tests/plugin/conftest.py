@@ -5,6 +5,7 @@ from contextlib import suppress
 import hypothesis
 import numpy
 
+import conformance.api
 import conformance.cli
 import conformance.pytest_run.session
 import conformance.reports.json_report

@@ -1,9 +1,13 @@
 """Options and their mistakes."""
 
 import json
+import shlex
+import subprocess
+import sys
 
 import pytest
 
+from conformance.candidates.loading.paths import several
 from conformance.runner.settings import Settings
 
 QUICK = (
@@ -24,6 +28,123 @@ def test_a_misspelt_implementation_is_one_message(pytester):
         "ERROR: --impl=referense: there is no such entry point, module or file "
         "(did you mean reference?)"
     ]
+
+
+BOTH = [
+    "  pytest --impl=labs/a.py --conformance-report=reports/a",
+    "  pytest --impl=labs/b.py --conformance-report=reports/b",
+    "  conformance compare reports/a reports/b",
+]
+SEVERAL = "a run grades one implementation, and this names 2; grade each, and put the reports side "
+
+
+@pytest.fixture
+def labs(pytester):
+    folder = pytester.mkdir("labs")
+    for name in ("a", "b"):
+        (folder / f"{name}.py").write_text("import numpy\n")
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--impl=labs/a.py", "--impl", "labs/b.py"], "--impl"),
+        (["--impl=labs/a.py,labs/b.py"], "--impl=labs/a.py,labs/b.py"),
+        (["--impl=labs/*.py"], "--impl=labs/*.py"),
+        (["--impl", "labs/a.py", "labs/b.py"], "--impl"),  # what a shell makes of labs/*.py
+        (["--impl=labs"], "--impl=labs: this is a folder of files, not a package"),
+        (["--impl=labs/"], "--impl=labs/: this is a folder of files, not a package"),
+    ],
+)
+def test_several_implementations_are_one_message_with_what_to_type(pytester, labs, arguments, said):
+    assert usage_error(pytester.runpytest(*arguments)) == [
+        f"ERROR: {said}: {SEVERAL}by side:",
+        *BOTH,
+    ]
+
+
+def test_the_same_names_in_several_folders_get_reports_of_their_own():
+    text = several("--impl", ["x/lab.py", "my labs/lab.py"])
+    assert text.splitlines()[1:] == [
+        "  pytest --impl=x/lab.py --conformance-report=reports/x-lab",
+        "  pytest --impl='my labs/lab.py' --conformance-report='reports/my labs-lab'",
+        "  conformance compare reports/x-lab 'reports/my labs-lab'",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("given", "why"),
+    [
+        ("labs/c*.py", "no Python file or notebook fits it"),
+        ("labs/a*", "give the name of the file: --impl=labs/a.py"),
+        ("one", "this is a folder: give the file in it: --impl=one/lab.py"),
+        (
+            "empty",
+            "this folder has no Python file and no notebook in it, and is no package (it has no "
+            "__init__.py)",
+        ),
+        ("src/mine", "this folder is a package: give its name: PYTHONPATH=src pytest --impl=mine"),
+        ("package/", "this folder is a package: give its name: pytest --impl=package"),
+    ],
+)
+def test_a_pattern_or_a_folder_is_one_message_with_what_to_type(pytester, labs, given, why):
+    for name in ("one/lab.py", "src/mine/__init__.py", "package/__init__.py", "empty/notes.txt"):
+        path = pytester.path / name
+        path.parent.mkdir(parents=True)
+        path.write_text("")
+    assert usage_error(pytester.runpytest(f"--impl={given}")) == [f"ERROR: --impl={given}: {why}"]
+
+
+def test_the_command_line_replaces_an_ini_file_s_implementation(pytester):
+    pytester.makeini("[pytest]\naddopts = --impl=nobody")
+    assert pytester.runpytest("--impl=reference", *QUICK).ret == 0
+
+
+def test_tests_of_one_s_own_may_run_beside_a_file(pytester, labs):
+    pytester.makepyfile(test_own="def test_own(): pass")
+    result = pytester.runpytest("--impl=labs/a.py", "test_own.py")
+    result.assert_outcomes(passed=1)
+
+
+@pytest.mark.parametrize("name", ["my lab.py", "a$b.py", "it's.py", "~lab.py"])
+def test_rerun_commands_are_quoted_for_the_shell(pytester, name):
+    pytester.path.joinpath(name).write_text(
+        "import numpy as np\n\n\nclass ReLU:\n"
+        "    def forward(self, x):\n        return x\n\n"
+        "    def backward(self, grad_output):\n        return grad_output\n"
+    )
+    binding = pytester.path / "my binding.toml"
+    binding.write_text("")
+    words = [f"--impl={name}", *QUICK, "--conformance-binding=my binding.toml"]
+    result = pytester.runpytest_subprocess(*words, "-k", "forward and default and not float32")
+    [line] = [line for line in result.outlines if line.startswith("  rerun: ")][:1]
+    command = shlex.split(line.removeprefix("  rerun: "))
+    assert command[:2] == ["pytest", f"--impl={name}"]
+    assert "--conformance-binding=my binding.toml" in command
+    again = subprocess.run(
+        f"{sys.executable} -m {line.removeprefix('  rerun: ')}",
+        shell=True,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert again.returncode == 1
+    assert "1 failed" in again.stdout
+
+
+@pytest.mark.parametrize(("variables", "coloured"), [({}, True), ({"NO_COLOR": "1"}, False)])
+def test_no_color_is_respected_by_the_summary(pytester, monkeypatch, variables, coloured):
+    for name in ("NO_COLOR", "PY_COLORS"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    result = pytester.runpytest_subprocess("--impl=reference", *QUICK)
+    assert result.ret == 0
+    text = result.stdout.str()
+    assert "conformance: reference 100.0 %" in text
+    assert ("\x1b" in text) is coloured
 
 
 def test_a_missing_file_is_one_message(pytester):

@@ -99,7 +99,7 @@ def test_the_environment_can_say_that_nobody_watches(watched, monkeypatch, name,
     assert not live(config, stream)
 
 
-def on_a_terminal(*options: str, cwd) -> str:
+def on_a_terminal(*options: str, cwd, **variables: str) -> str:
     """What `pytest --impl=reference` writes to a terminal of 80 columns."""
     ours, theirs = pty.openpty()
     env = {k: v for k, v in os.environ.items() if k not in {"CI", "NO_COLOR", "PYTEST_ADDOPTS"}}
@@ -108,7 +108,7 @@ def on_a_terminal(*options: str, cwd) -> str:
     running = subprocess.Popen(
         [*command, *quick, "--conformance-oracle=recorded", "-q", "-p", "no:cacheprovider"],
         cwd=cwd,
-        env=env | {"TERM": "xterm", "COLUMNS": "80"},
+        env=env | {"TERM": "xterm", "COLUMNS": "80"} | variables,
         stdin=theirs,
         stdout=theirs,
         stderr=theirs,
@@ -131,3 +131,9 @@ def test_a_run_on_a_terminal_shows_the_line_and_takes_it_away(tmp_path):
     assert not [state for state in states if re.match(r"\.{3}", state)]
     assert re.search(r"\r {79}\r", text)
     assert re.search(r"conformance: reference 100\.0 %", text)
+
+
+def test_no_color_leaves_no_escape_sequence_on_a_terminal(tmp_path):
+    text = on_a_terminal(cwd=tmp_path, NO_COLOR="1")
+    assert re.search(r"ReLU +\d+ of \d+ checks", text)
+    assert "\x1b" not in text

@@ -7,6 +7,7 @@ from reports.handmade import failure, report
 from typer.testing import CliRunner
 
 from conformance.cli import app
+from conformance.cli.output import plain_console, watched
 from conformance.records.report import SCHEMA_VERSION
 from conformance.reports.folder import write_folder
 from conformance.reports.json_report import write_json
@@ -87,3 +88,21 @@ def test_a_file_that_cannot_be_written_is_one_clear_message(tmp_path):
     assert result.exit_code == 2
     [line] = result.output.splitlines()
     assert line.startswith(f"conformance: {out}: cannot be written: ")
+
+
+@pytest.mark.parametrize("command", ["report", "compare"])
+@pytest.mark.parametrize(("no_color", "coloured"), [("", True), ("1", False)])
+def test_no_color_wins_over_force_color(command, no_color, coloured, tmp_path, monkeypatch):
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setenv("NO_COLOR", no_color)
+    files = [str(write_json(FOUND, tmp_path))] * (2 if command == "compare" else 1)
+    result = CliRunner().invoke(app, [command, *files], color=True)
+    assert result.exit_code == 0
+    assert ("\x1b" in result.output) is coloured
+
+
+def test_force_color_draws_no_bar_into_a_file(monkeypatch):
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    console = plain_console(stderr=True)
+    assert console.is_terminal  # so rich believes
+    assert not watched(console)

@@ -5,11 +5,13 @@
 
 from __future__ import annotations
 
+import glob
 import importlib
 import importlib.util
 import os
+import shlex
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
@@ -26,6 +28,7 @@ from conformance.candidates.wiring.binding_file import (
     BindingError,
     load_binding,
 )
+from conformance.errors import ConformanceError
 from conformance.spec.model import Spec
 from conformance.spec.problems import suggestion
 
@@ -36,7 +39,7 @@ REFERENCES = "reference_impls"
 SUFFIXES = (".py", ".ipynb")
 
 
-class ImplementationError(Exception):
+class ImplementationError(ConformanceError):
     """An implementation that cannot be found or imported; the message is for people."""
 
 
@@ -48,10 +51,11 @@ class Reference:
     load: Callable[[], Any]
 
 
-def resolve(text: str, run_all_cells: bool = False) -> Reference:
+def resolve(text: str, run_all_cells: bool = False, binding: str = "") -> Reference:
     """Find what `text` names: an entry point, a file, or a module, in this order.
 
-    `run_all_cells` runs a notebook whole instead of reading its definitions.
+    `run_all_cells` runs a notebook whole instead of reading its definitions. A folder without
+    ``__init__.py`` is a module only where a `binding` says what in it serves which spec.
     Raises `ImplementationError` with what was looked for and what comes close, and where another
     package has the name of the bundled implementations.
     """
@@ -62,6 +66,10 @@ def resolve(text: str, run_all_cells: bool = False) -> Reference:
     if is_notebook(text):
         path = _existing_file(text)
         return Reference(text, lambda: _read_notebook(text, path, run_all_cells))
+    if named := _several_names(text):
+        raise ImplementationError(several(f"--impl={text}", named))
+    if _path(text).is_dir() and not (binding and text.isidentifier()):
+        _refuse_folder(text)
     if text.endswith(".py") or os.sep in text:
         return Reference(text, lambda: _import_file(_existing_file(text)))
     module, _, attribute = text.partition(":")
@@ -74,6 +82,77 @@ def resolve(text: str, run_all_cells: bool = False) -> Reference:
     return Reference(text, lambda: _import_attribute(module, attribute))
 
 
+def several(given: str, names: Sequence[str]) -> str:
+    """What to do where several implementations were `given`, and a run grades one."""
+    stems = [Path(name).stem for name in names]
+    if len(set(stems)) < len(stems):
+        stems = [Path(name).with_suffix("").as_posix().replace("/", "-") for name in names]
+    folders = [f"reports/{stem}" for stem in stems]
+    return "\n  ".join(
+        [
+            f"{given}: a run grades one implementation, and this names {len(names)}; grade each, "
+            "and put the reports side by side:",
+            *(
+                f"pytest --impl={shlex.quote(name)} --conformance-report={shlex.quote(folder)}"
+                for name, folder in zip(names, folders, strict=True)
+            ),
+            f"conformance compare {shlex.join(folders)}",
+        ]
+    )
+
+
+def _several_names(text: str) -> list[str]:
+    """What a list or a pattern names; nothing for a plain name. A pattern may fit one file only."""
+    if _path(text).exists():
+        return []
+    if any(sign in text for sign in "*?["):
+        files = sorted(path for path in glob.glob(str(_path(text))) if _is_source(path))
+        if not files:
+            raise ImplementationError(f"--impl={text}: no Python file or notebook fits it")
+        if len(files) == 1:
+            raise ImplementationError(
+                f"--impl={text}: give the name of the file: --impl={shlex.quote(files[0])}"
+            )
+        return files
+    names = [name for name in map(str.strip, text.split(",")) if name]
+    return names if len(names) > 1 else []
+
+
+def _path(text: str) -> Path:
+    """The path that a text names; ``~`` is a home folder only where there is one."""
+    return Path(os.path.expanduser(text))  # Path.expanduser raises where there is none
+
+
+def _is_source(path: str | Path) -> bool:
+    return Path(path).suffix in SUFFIXES and Path(path).name != "__init__.py"
+
+
+def _refuse_folder(text: str) -> None:
+    """A folder is no implementation, unless it is a package that is given by its name."""
+    folder = _path(text)
+    if (folder / "__init__.py").exists():
+        if text.isidentifier():
+            return
+        name, parent = folder.resolve().name, folder.resolve().parent
+        path = "" if parent == Path.cwd() else f"PYTHONPATH={shlex.quote(str(folder.parent))} "
+        raise ImplementationError(
+            f"--impl={text}: this folder is a package: give its name: {path}pytest --impl={name}"
+        )
+    files = sorted(str(path) for path in folder.iterdir() if _is_source(path))
+    if not files:
+        raise ImplementationError(
+            f"--impl={text}: this folder has no Python file and no notebook in it, and is no "
+            "package (it has no __init__.py)"
+        )
+    if len(files) == 1:
+        raise ImplementationError(
+            f"--impl={text}: this is a folder: give the file in it: --impl={shlex.quote(files[0])}"
+        )
+    raise ImplementationError(
+        several(f"--impl={text}: this is a folder of files, not a package", files)
+    )
+
+
 def load(
     text: str, run_all_cells: bool = False, binding: str = "", specs: Iterable[Spec] = ()
 ) -> Implementation:
@@ -81,7 +160,7 @@ def load(
 
     Its binding is the file given, else the one beside it.
     """
-    reference = resolve(text, run_all_cells)
+    reference = resolve(text, run_all_cells, binding)
     try:
         found = reference.load()
     except ImplementationError:
@@ -97,7 +176,7 @@ def load(
     bare = found if isinstance(found, Implementation) else Implementation(text, found)
     path = Path(binding) if binding else binding_beside(found)
     if path is None and is_notebook(text):
-        beside = Path(text).expanduser().parent / FILE_NAME
+        beside = _path(text).parent / FILE_NAME
         path = beside if beside.is_file() else None
     if path is not None:
         bare.binding = read_binding(path, specs)
@@ -169,7 +248,7 @@ def _load_entry_point(point: EntryPoint) -> Any:
 
 
 def _existing_file(text: str) -> Path:
-    path = Path(text).expanduser()
+    path = _path(text)
     if not path.is_file():
         files = sorted(path.parent.iterdir()) if path.parent.is_dir() else []
         near = [str(p) for p in files if p.suffix in SUFFIXES]

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from conformance.errors import ConformanceError
+from conformance.records.foreign import name_of, plain
 from conformance.records.trial import Trial
 
 AnyArray = NDArray[Any]
@@ -22,12 +23,15 @@ class ContractError(ConformanceError):
     """
 
     def __init__(self, message: str, tensor: str | None = None) -> None:
-        super().__init__(message)
+        super().__init__(plain(message))
         self.tensor = tensor
 
 
 class NotImplementedHere(ConformanceError):
     """The implementation lacks the layer, or an optional argument that the case needs."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(plain(message))
 
 
 class Subject(Protocol):
@@ -118,7 +122,7 @@ def as_array(value: Any, what: str, dtype: np.dtype[Any]) -> AnyArray:
         return array
     if isinstance(value, bool | int | float):
         return np.asarray(value, dtype=dtype)
-    article = "None" if value is None else f"a {type(value).__name__}"
+    article = "None" if value is None else f"a {name_of(type(value))}"
     raise ContractError(f"{what} is {article}, not a NumPy array")
 
 
@@ -127,7 +131,7 @@ def as_tuple(value: Any, names: Sequence[str], what: str) -> tuple[Any, ...]:
     if len(names) == 1 and not isinstance(value, tuple):
         return (value,)
     if not isinstance(value, tuple) or len(value) != len(names):
-        got = f"a tuple of {len(value)}" if isinstance(value, tuple) else type(value).__name__
+        got = f"a tuple of {len(value)}" if isinstance(value, tuple) else name_of(type(value))
         raise ContractError(f"{what} returned {got}, expected {', '.join(names)}")
     return value
 

@@ -9,8 +9,12 @@ import traceback
 from pathlib import Path
 from types import FrameType
 
+from conformance.records.foreign import name_of, plain, text_of
+
 _IMPORT_MACHINERY = ("importlib", "_pytest")
 _OURS = str(Path(__file__).resolve().parent.parent)
+# Those of the interpreter: what a subclass keeps in their attributes may be anything.
+_SYNTAX_ERRORS = (SyntaxError, IndentationError, TabError)
 _CANDIDATES = os.path.join(_OURS, "misreadings")  # bundled, but graded like anybody's
 # The code that calls candidates, and that which pickles them.
 _TOUCHES = (
@@ -26,12 +30,18 @@ def describe_exception(error: BaseException) -> tuple[str, str | None]:
     interpreter and of pytest: where the author of the candidate should look. A syntax error names
     its own line.
     """
-    text = str(error).strip().splitlines()
-    message = f"{type(error).__name__}: {text[0]}" if text else type(error).__name__
-    if isinstance(error, SyntaxError) and error.filename:
-        return f"{type(error).__name__}: {error.msg}", f"{_short(error.filename)}:{error.lineno}"
-    frames = reversed(traceback.extract_tb(error.__traceback__))
-    places = (place(frame.filename, frame.lineno or 0, frame.name) for frame in frames)
+    name = name_of(type(error))
+    lines = text_of(error).strip().splitlines()
+    message = f"{name}: {lines[0]}" if lines else name
+    if type(error) in _SYNTAX_ERRORS and isinstance(error, SyntaxError) and error.filename:
+        file = f"{_short(text_of(error.filename))}:{text_of(error.lineno)}"
+        return f"{name}: {text_of(error.msg)}", file
+    # Not the attribute: a subclass may have made it a property.
+    frames = [*traceback.walk_tb(BaseException.__dict__["__traceback__"].__get__(error))]
+    places = (
+        place(frame.f_code.co_filename, line, frame.f_code.co_name)
+        for frame, line in reversed(frames)
+    )
     return message, next(filter(None, places), None)
 
 
@@ -41,7 +51,7 @@ def place(filename: str, line: int, name: str) -> str | None:
         return None
     if any(f"{os.sep}{part}{os.sep}" in filename for part in _IMPORT_MACHINERY):
         return None
-    return f"{_short(filename)}:{line} in {name}"
+    return f"{_short(filename)}:{line} in {plain(name)}"
 
 
 def is_our_fault(error: BaseException) -> bool:
@@ -68,7 +78,8 @@ def warned_place() -> str | None:
         frame = frame.f_back
     if frame is None or _is_ours(frame.f_code.co_filename):
         return None
-    return f"{_short(frame.f_code.co_filename)}:{frame.f_lineno} in {frame.f_code.co_name}"
+    code = frame.f_code
+    return f"{_short(code.co_filename)}:{frame.f_lineno} in {plain(code.co_name)}"
 
 
 def _is_between(frame: FrameType) -> bool:
@@ -85,6 +96,6 @@ def _short(filename: str) -> str:
     """The path relative to the working directory if it lies below it, else its last two parts."""
     path = Path(filename)
     try:
-        return str(path.relative_to(Path.cwd()))
-    except ValueError:
-        return str(Path(*path.parts[-2:]))
+        return plain(str(path.relative_to(Path.cwd())))
+    except (OSError, ValueError):  # the working directory may have been removed
+        return plain(str(Path(*path.parts[-2:])))

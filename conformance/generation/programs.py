@@ -193,6 +193,17 @@ class Programs:
         """The index of the first step after the switch of mode."""
         return 1 if self.mode in self.bound.spec.modes else 0
 
+    def usual(self) -> Trial:
+        """What the subject is for, whatever its kind; the steps show outputs."""
+        match self.bound.spec.kind:
+            case "optimizer":
+                return self.trajectory()
+            case "scheduler":
+                return self.schedule()
+            case "net":
+                return self.training()
+        return self.single()
+
     def single(self) -> Trial:
         """Forward, backward."""
         return self.trial("single", Forward(self.inputs()), Backward(self.cotangent))

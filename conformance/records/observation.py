@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from conformance.records.arrays import Array
+from conformance.records.foreign import MOST_OF_A_RECORD, plain
 
 Stage = Literal[
     "find",
@@ -41,6 +42,9 @@ class Trouble:
     where: str | None = None
     tensor: str | None = None
 
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "message", plain(self.message, MOST_OF_A_RECORD))
+
     def __str__(self) -> str:
         place = f" ({self.where})" if self.where else ""
         return f"{self.message}{place}"
@@ -67,6 +71,12 @@ class StepRecord:
     warnings: tuple[str, ...] = ()
     meddled: tuple[str, ...] = ()
 
+    def __post_init__(self) -> None:
+        for name in ("absent", "facts"):
+            made = {key: plain(text) for key, text in getattr(self, name).items()}
+            object.__setattr__(self, name, made)
+        object.__setattr__(self, "warnings", tuple(map(plain, self.warnings)))
+
     def tensors(self) -> Iterator[tuple[str, Array]]:
         """Outputs, gradients as ``grad_<name>``, and buffers."""
         yield from self.outputs.items()
@@ -89,3 +99,6 @@ class Observation:
     steps: tuple[StepRecord, ...] = ()
     trouble: Trouble | None = None
     printed: str = ""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "printed", plain(self.printed, len(self.printed)))

@@ -281,12 +281,9 @@ class Grader:
         """Whether some case of the spec gets as far as an output."""
         if spec.path not in self._running:
             cases = (bind(spec, case) for case in spec.cases)
-            trials = (
-                Programs(case, case.modes()[0], self.settings.seed).single() for case in cases
-            )
-            troubles = (self.session.run(trial).trouble for trial in trials)
-            before = ("find", "build", "parameters", "set_mode", "forward")
-            self._running[spec.path] = any(t is None or t.stage not in before for t in troubles)
+            trials = (Programs(case, case.modes()[0], self.settings.seed).usual() for case in cases)
+            records = (record for trial in trials for record in self.session.run(trial).steps)
+            self._running[spec.path] = any(record.outputs for record in records)
         return self._running[spec.path]
 
     def _with_own_derivative(self, planned: Planned, finding: Finding) -> Finding:

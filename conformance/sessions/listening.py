@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from conformance.candidates.trouble import warned_place
+from conformance.records.foreign import name_of, text_of
 
 
 @contextmanager
@@ -23,11 +25,19 @@ def listening() -> Iterator[list[str]]:
 
     def note(message: Any, category: type[Warning], *_: Any, **__: Any) -> None:
         if place := warned_place():
-            heard.append(f"{category.__name__}: {message} ({place})")
+            heard.append(f"{name_of(category)}: {text_of(message)} ({place})")
 
     as_usual = np.errstate(divide="warn", over="warn", invalid="warn", under="ignore")
     with warnings.catch_warnings(), as_usual:
         warnings.simplefilter("ignore")
         warnings.simplefilter("always", RuntimeWarning)
         warnings.showwarning = note
-        yield heard
+        hook, sys.unraisablehook = sys.unraisablehook, _ignore
+        try:
+            yield heard
+        finally:
+            sys.unraisablehook = hook
+
+
+def _ignore(raised: Any) -> None:
+    """What `__del__` raises is no error of its caller, though pytest can make it one."""

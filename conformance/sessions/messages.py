@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from conformance.records.foreign import plain
 from conformance.records.observation import Observation
 from conformance.records.report import Convention
 
@@ -34,6 +35,9 @@ class Ready:
     notes: tuple[str, ...] = ()
     conventions: tuple[Convention, ...] = ()
 
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "notes", tuple(map(plain, self.notes)))
+
 
 @dataclass(frozen=True)
 class Understood:
@@ -41,6 +45,9 @@ class Understood:
 
     dialect: str
     notes: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "notes", tuple(map(plain, self.notes)))
 
 
 @dataclass(frozen=True)

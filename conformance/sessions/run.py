@@ -83,7 +83,7 @@ class Run(ABC):
         except ContractError as error:
             return Trouble("contract", self.stage, str(error), tensor=error.tensor)
         except BaseException as error:  # also SystemExit, and the outcomes that pytest.skip raises
-            if isinstance(error, KeyboardInterrupt) and not foreign_interrupts:
+            if issubclass(type(error), KeyboardInterrupt) and not foreign_interrupts:
                 raise
             if is_our_fault(error):
                 raise

@@ -148,9 +148,11 @@ def attempt(call: Callable[[], Any]) -> tuple[Any, str | None]:
     with quietly():
         try:
             return call(), None
-        except (Exception, SystemExit) as error:
-            if isinstance(error, ContractError | NotImplementedHere):
-                return None, str(error)
+        except (ContractError, NotImplementedHere) as error:
+            return None, str(error)
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:
             message, where = describe_exception(error)
             return None, f"{message}{f' ({where})' if where else ''}"
 

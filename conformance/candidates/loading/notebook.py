@@ -147,7 +147,9 @@ def _run(cell: NotebookCell, tree: ast.Module, module: ModuleType, notebook: str
         code: CodeType = compile(ast.Module([statement], []), filename, "exec")
         try:
             exec(code, module.__dict__)
-        except (Exception, SystemExit) as error:
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:
             message, where = describe_exception(error)
             return f"cell {cell.number} failed: {message}" + (f" ({where})" if where else "")
     return None

@@ -29,6 +29,7 @@ from conformance.candidates.wiring.binding_file import (
     load_binding,
 )
 from conformance.errors import ConformanceError
+from conformance.records.foreign import plain
 from conformance.spec.model import Spec
 from conformance.spec.problems import suggestion
 
@@ -41,6 +42,9 @@ SUFFIXES = (".py", ".ipynb")
 
 class ImplementationError(ConformanceError):
     """An implementation that cannot be found or imported; the message is for people."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(plain(message, most=10_000))  # a binding may have many mistakes
 
 
 @dataclass(frozen=True)
@@ -60,6 +64,8 @@ def resolve(text: str, run_all_cells: bool = False, binding: str = "") -> Refere
     package has the name of the bundled implementations.
     """
     _refuse_a_namesake()
+    if plain(text, len(text)) != text:
+        raise ImplementationError(f"--impl={text}: this name cannot be printed, or is not UTF-8")
     points = {point.name: point for point in entry_points(group=GROUP)}
     if text in points:
         return Reference(text, lambda: _load_entry_point(points[text]))
@@ -165,7 +171,9 @@ def load(
         found = reference.load()
     except ImplementationError:
         raise
-    except (Exception, SystemExit) as error:
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:
         message, where = describe_exception(error)
         place = f" ({where})" if where else ""
         hint = _hint(error)

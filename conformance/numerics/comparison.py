@@ -1,4 +1,4 @@
-"""Compare an array with what it should be; the result is a finding or nothing."""
+"""Compare an array with its expected values; the result is a finding or None."""
 
 from __future__ import annotations
 
@@ -26,8 +26,10 @@ def compare(
 ) -> Finding | None:
     """A finding if some element of `got` is further from `wanted` than `allowed`.
 
-    NaN equals NaN and an infinity equals itself; any other mixture is infinitely far off. Arrays of
-    different shapes give a finding without numbers.
+    `got` and `wanted` are real arrays of any dtype; they are compared in float64. `allowed` is an
+    absolute error, a number or an array that broadcasts to the shape of `wanted` (ValueError if it
+    does not). NaN equals NaN and an infinity equals itself; any other combination with one of them
+    is an infinite error. Arrays of different shapes give a finding without numbers.
     """
     if got.shape != wanted.shape:
         return Finding(

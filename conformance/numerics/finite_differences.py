@@ -43,6 +43,8 @@ class Derivative:
 def derivative(values: Floats, magnitude: float) -> Derivative:
     """The derivative from phi at `OFFSETS` (or from its changes: a constant cancels).
 
+    `values` has shape (4, ...), float64; value and tolerance have the remaining axes.
+
     `magnitude` is F: the sum of |v_i f_i| and of |x_j g_j|, because inputs that cancel inside f
     (a mean of 1000 under a variance of 1) are rounded at their own size, not at the size of f.
     """
@@ -85,6 +87,9 @@ class Sides:
 
 def sides(changes: Changes, magnitude: float, largest: float) -> Sides:
     """One-sided slopes at h, h/2, h/4, and whether they can belong to a smooth function.
+
+    `changes` holds float64 arrays of one shape at ±h, ±h/2, ±h/4 (KeyError if one is missing); the
+    results have that shape.
 
     Where phi is smooth, the gap between the slopes on both sides is phi'' times the step, so it
     halves with the step. At a kink it stays, and beside one it appears between two of the steps. A

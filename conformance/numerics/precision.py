@@ -1,4 +1,4 @@
-"""Results that have fewer digits than their dtype: computed in a narrower one."""
+"""Find results that were computed in a narrower dtype than their own."""
 
 from __future__ import annotations
 
@@ -16,7 +16,8 @@ ENOUGH = 3
 def representable(got: NDArray[Any], dtype: str) -> bool:
     """Whether all values are numbers of the narrower dtype, and enough of them to mean something.
 
-    Integers do not count: zeros and ones are numbers of every dtype.
+    `got` has any shape; `dtype` is its own, "float64" or "float32" (KeyError for others). Integers
+    do not count, because zeros and ones are numbers of every dtype.
     """
     telling = np.unique(got[np.isfinite(got) & (got != np.round(got))])
     with np.errstate(over="ignore"):

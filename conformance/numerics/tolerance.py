@@ -44,7 +44,10 @@ class Expected:
     exact: bool = False
 
     def allowed(self, dtype: str) -> Floats:
-        """The allowed absolute error of each element in this dtype."""
+        """The allowed absolute error of each element: float64, with the shape of `value`.
+
+        `dtype` is "float64", "float32" or "float16"; KeyError for others.
+        """
         if self.exact:
             return np.zeros(self.value.shape)
         u = UNIT_ROUNDOFF[dtype]
@@ -55,13 +58,15 @@ class Expected:
 
 
 def largest(array: Floats) -> float:
-    """The largest finite magnitude; 0 if there is none."""
+    """The largest finite absolute value of an array of any shape; 0 if there is none."""
     finite = np.abs(array[np.isfinite(array)])
     return float(finite.max()) if finite.size else 0.0
 
 
 def contraction_bound(magnitude: Floats, terms: int) -> Floats:
     """Bound of a sum of products of n terms, from the same sum over absolute values.
+
+    `magnitude` is that sum, in float64; the result has its shape and is in units of u.
 
     Deterministic for short sums (n + 2), probabilistic for long ones (8 + 2 sqrt n): a sequential
     float32 sum of 4096 terms stays below 3.75 (Higham & Mary 2019, doi:10.1137/18M1226312).
@@ -74,6 +79,9 @@ def composite_bound(
     value: Floats, probes: Sequence[Floats], relative: float, terms: int, cancelling: float = 0.0
 ) -> Floats:
     """Bound from a condition probe: how far `value` moves when every operand is perturbed.
+
+    `value` and each of the `probes` (at least one: ValueError) are float64 arrays of one shape. The
+    result has that shape and is in units of u.
 
     `probes` are the results with operands multiplied by 1 + `relative` * delta, delta uniform in
     [-1, 1]. The response is linear, so it is stated per unit of `relative`. A sum of n terms adds

@@ -188,7 +188,7 @@ class Worker:
 
     def _garbage(self) -> Lost:
         """It has written to the pipe itself; by now it may be anywhere else."""
-        return Lost("crashed", "wrote to the channel of this suite, or what it has started did")
+        return Lost("crashed", "wrote to the suite's pipe, or one of its child processes did")
 
     def _death(self) -> Lost:
         """Its pipe is closed: it has died, or the candidate has closed it."""

@@ -95,7 +95,7 @@ def test_a_constructor_that_raises(first_failure):
 def test_a_constructor_with_other_argument_names(first_failure):
     source = LINEAR.replace("in_features, out_features", "in_features, out_features, batch")
     assert said(first_failure("Linear", source))[1] == (
-        "  Linear() wants batch, which no argument of the spec is known to be"
+        "  Linear() requires batch, which matches no argument of the spec"
     )
 
 

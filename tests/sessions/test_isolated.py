@@ -115,7 +115,7 @@ MISBEHAVIOUR = {
     "for fd in range(3, 300):\n            try: os.write(fd, b'garbage')\n"
     "            except OSError: pass": (
         "crashed",
-        "wrote to the channel of this suite, or what it has started did",
+        "wrote to the suite's pipe, or one of its child processes did",
         False,
     ),
 }

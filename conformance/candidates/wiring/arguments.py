@@ -157,7 +157,7 @@ def match_arguments(
         unsaid = []
     elif demanded:
         missing = (
-            f"{name}() wants {', '.join(demanded)}, which no argument of the spec is known to be",
+            f"{name}() requires {', '.join(demanded)}, which matches no argument of the spec",
         )
     return Construction(
         name,

@@ -26,11 +26,11 @@ def with_elements(bound: BoundCase, mode: str | None) -> Iterable[str]:
     dtypes=("float64", "float32"),
 )
 def warned(evidence: Evidence) -> Iterator[Finding]:
-    """Where a result is finite, NumPy has nothing to warn of on the way to it.
+    """Where a result is finite, NumPy must not warn while computing it.
 
-    An overflow in exp, a division by zero or inf - inf whose result is then thrown away (the other
-    branch of `np.where`, 1 / (1 + exp(1000))) may be right here, and is NaN after the next change.
-    Results that are infinite or NaN are for `forward` to judge, and underflow is no accident.
+    An overflow in exp, a division by zero or inf - inf whose result is then discarded (the other
+    branch of `np.where`, 1 / (1 + exp(1000))) may be harmless here, but becomes NaN after the next
+    change. The check `forward` judges infinite and NaN results. Underflow is allowed.
     """
     trial = evidence.programs.single()
     observation = evidence.observe(trial)

@@ -123,8 +123,8 @@ def with_rows(bound: BoundCase, mode: str | None) -> Iterable[str]:
 def cotangent_shape(evidence: Evidence) -> Iterator[Finding]:
     """Backward raises where the cotangent has another shape than the output.
 
-    One row broadcasts to the whole batch, and the gradient has the right shape: nobody notices that
-    a `keepdims=True` or a mean over the batch went wrong further up.
+    One row broadcasts to the whole batch and the gradient still has the right shape, so a wrong
+    `keepdims=True` or a mean over the batch further up goes unnoticed.
     """
     programs = evidence.programs
     steps = Forward(programs.inputs()), Backward(programs.cotangent[:1])

@@ -32,12 +32,12 @@ def _may_alias(evidence: Evidence) -> bool:
 
 @check("aliasing", group="purity", tier="full", targets=first_case, requires=TRAINABLE)
 def aliasing(evidence: Evidence) -> Iterator[Finding]:
-    """Results have memory of their own: writing into one changes nothing else.
+    """Results own their memory: writing into one changes nothing else.
 
     An output is not a view of the input, of a parameter or of a buffer, and an input gradient not
     one of the cotangent or of a parameter's gradient. Where the spec says `may_alias` (Flatten,
     Identity, Dropout: PyTorch's return views) the output may share memory with the input, and the
-    gradient with the cotangent. It goes wrong where a shortcut returns its argument.
+    gradient with the cotangent. This goes wrong when a shortcut returns its argument.
     """
     given = {*evidence.bound.spec.inputs, "grad_output"} if _may_alias(evidence) else set[str]()
     trial = _output_overwritten(evidence)
@@ -58,7 +58,7 @@ def aliasing(evidence: Evidence) -> Iterator[Finding]:
 def results_kept(evidence: Evidence) -> Iterator[Finding]:
     """What forward and backward returned stays as it is when they are called again.
 
-    A caller may keep outputs, to plot or to average them. It goes wrong where a layer returns a
+    A caller may keep outputs, to plot or to average them. This goes wrong when a layer returns a
     buffer of its own that the next call writes into.
     """
     programs = evidence.programs
@@ -81,7 +81,7 @@ def results_kept(evidence: Evidence) -> Iterator[Finding]:
 def read_only(evidence: Evidence) -> Iterator[Finding]:
     """Inputs and cotangents that cannot be written to give the same results.
 
-    Memory-mapped files and broadcast arrays are read-only. It goes wrong where a layer works in
+    Memory-mapped files and broadcast arrays are read-only. This goes wrong when a layer works in
     place on what it was given and puts it back, or asks for a writeable view.
     """
     programs = evidence.programs
@@ -104,9 +104,9 @@ def read_only(evidence: Evidence) -> Iterator[Finding]:
 def input_overwritten(evidence: Evidence) -> Iterator[Finding]:
     """The gradient is that of the values given to forward, whatever the caller then does to them.
 
-    A data loader that fills one array again and again is such a caller. It goes wrong where forward
-    keeps the caller's array (`self.x = x`) instead of a copy. NumPy has no rule against that, so
-    the check belongs to the strict tier, and to raise, as PyTorch does, is as good as to answer.
+    A data loader that fills one array again and again does this. This goes wrong when forward keeps
+    the caller's array (`self.x = x`) instead of a copy. NumPy has no rule against that, so the
+    check belongs to the strict tier, and raising, as PyTorch does, is also accepted.
     """
     programs = evidence.programs
     trial = programs.trial(
@@ -131,9 +131,9 @@ def input_overwritten(evidence: Evidence) -> Iterator[Finding]:
 def output_overwritten(evidence: Evidence) -> Iterator[Finding]:
     """The gradient does not depend on what the caller does to the output.
 
-    An activation that works in place (`x *= mask`) in the next layer is such a caller. It goes
-    wrong where forward keeps the array that it returns, as sigmoids and softmaxes like to. To
-    raise, as PyTorch does, is as good as to answer.
+    An activation that works in place (`x *= mask`) in the next layer does this. This goes wrong
+    when forward keeps the array that it returns, as sigmoid and softmax layers often do. Raising,
+    as PyTorch does, is also accepted.
     """
     trial = _output_overwritten(evidence)
     if not evidence.refused(trial, 2):
@@ -152,7 +152,7 @@ def output_overwritten(evidence: Evidence) -> Iterator[Finding]:
 def gradient_overwritten(evidence: Evidence) -> Iterator[Finding]:
     """The next forward and backward do not depend on what the caller did to the last gradient.
 
-    Gradients are clipped in place. It goes wrong where backward returns an array that the layer
+    Gradients are clipped in place. This goes wrong when backward returns an array that the layer
     goes on to use.
     """
     trial, single = _gradient_overwritten(evidence), evidence.programs.single()

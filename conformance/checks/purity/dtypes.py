@@ -82,7 +82,7 @@ def integer_input(evidence: Evidence) -> Iterator[Finding]:
     """An input of integers is refused, or gives what the same numbers give as floats.
 
     `np.zeros_like(x)` and `x.copy()` take the dtype of the input: what is then written into them is
-    cut to integers, silently. float32 accuracy will do.
+    cut to integers, silently. float32 accuracy is enough.
     """
     programs = evidence.programs
     name, drawn = next(iter(programs.inputs().items()))

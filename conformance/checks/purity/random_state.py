@@ -14,9 +14,9 @@ from conformance.records.verdict import Finding
 def random_state(evidence: Evidence) -> Iterator[Finding]:
     """A call that is not random leaves the global random generators as they were.
 
-    That goes for NumPy's, Python's and PyTorch's, and for Dropout in eval mode, too. It goes wrong
-    where a mask is drawn and then not used, or where a layer seeds the generator: every experiment
-    around it then changes, or repeats itself.
+    That goes for NumPy's, Python's and PyTorch's, and for Dropout in eval mode, too. This goes
+    wrong when a mask is drawn and then not used, or when a layer seeds the generator: every
+    experiment around it then changes, or repeats itself.
     """
     programs, seed = evidence.programs, evidence.programs.effective_seed
     calls: list[Step] = [Forward(programs.inputs())]

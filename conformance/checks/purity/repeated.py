@@ -17,7 +17,8 @@ from conformance.records.verdict import Finding
 def purity(evidence: Evidence) -> Iterator[Finding]:
     """Forward and backward change neither the input nor the cotangent nor the parameters.
 
-    Nor what is global: NumPy's error handling, the recursion limit, the working directory.
+    Global settings stay unchanged too: NumPy's error handling, the recursion limit, the working
+    directory.
     """
     trial = evidence.programs.single()
     observation = evidence.observe(trial)

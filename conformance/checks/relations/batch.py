@@ -78,8 +78,8 @@ def with_backward(bound: BoundCase, mode: str | None) -> Iterable[str]:
 def backward_linear(evidence: Evidence) -> Iterator[Finding]:
     """backward(a) + backward(b) = backward(a + b), and backward(0) is zero.
 
-    A gradient is linear in what it is given, whatever the layer: a loss that ignores it, or a layer
-    that adds a term of its own, is found without an oracle.
+    The gradient is linear in the cotangent for every layer. This finds a loss that ignores its
+    cotangent, or a layer that adds a term, without an oracle.
     """
     programs = evidence.programs
     a = programs.cotangent

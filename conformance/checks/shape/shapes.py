@@ -14,7 +14,7 @@ from conformance.spec.bound_case import BoundCase
 def shape(evidence: Evidence) -> Iterator[Finding]:
     """The layer can be built, and its parameters and outputs have the shapes of the spec.
 
-    Everything that looks at outputs or gradients waits for this check.
+    All checks of outputs and gradients require this one.
     """
     record = evidence.step(evidence.programs.single(), 0)
     for name, wanted in evidence.bound.outputs().items():

@@ -78,8 +78,8 @@ def with_excluded(bound: BoundCase, mode: str | None) -> Iterable[str]:
 def absent_parameters(evidence: Evidence) -> Iterator[Finding]:
     """Parameters and buffers that the arguments exclude are not there, or None.
 
-    `bias=False`, `affine=False`: a parameter that is there all the same is counted, saved and
-    decayed, and may be used. In dialects other than the native and PyTorch's nobody can tell.
+    `bias=False`, `affine=False`: a parameter that exists anyway is counted, saved and decayed, and
+    may be used. This can be checked in the native dialect and in PyTorch only.
     """
     excluded = _excluded(evidence.bound)
     trial = evidence.programs.trial("excluded", LookFor(tuple(excluded)))

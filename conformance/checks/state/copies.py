@@ -51,11 +51,11 @@ def _copied(evidence: Evidence, how: Literal["deepcopy", "pickle"]) -> Iterator[
 
 @check("deepcopy", group="state", tier="full", targets=first_case, requires=TRAINABLE)
 def deepcopied(evidence: Evidence) -> Iterator[Finding]:
-    """`copy.deepcopy` gives a layer with the same state that then goes its own way.
+    """`copy.deepcopy` gives a layer with the same state, independent of the original.
 
-    Ensembles, averages of weights and "the best model so far" are made of copies. It goes wrong
-    where state is kept outside the layer (by its id, or on the class), or where parameters are
-    views of one another, which copies are not.
+    Ensembles, averages of weights and "the best model so far" are made of copies. This goes wrong
+    when state is kept outside the layer (by its id, or on the class), or when parameters are views
+    of one another, which copies are not.
     """
     yield from _copied(evidence, "deepcopy")
 
@@ -64,8 +64,8 @@ def deepcopied(evidence: Evidence) -> Iterator[Finding]:
 def pickled(evidence: Evidence) -> Iterator[Finding]:
     """A layer that was pickled and loaded again has the same state, and computes the same.
 
-    It goes wrong where `__getstate__` forgets a buffer, and where a layer holds a lambda, an open
-    file or a generator, which no pickle takes. Where its class was defined (in a notebook, in a
+    This goes wrong when `__getstate__` forgets a buffer, and when a layer holds a lambda, an open
+    file or a generator, which cannot be pickled. Where its class was defined (in a notebook, in a
     function) does not matter.
     """
     yield from _copied(evidence, "pickle")

@@ -60,7 +60,7 @@ def last_forward(evidence: Evidence) -> Iterator[Finding]:
     """After two forwards backward belongs to the second.
 
     What forward leaves for backward (a mask, the places of maxima, the input) is of the last call.
-    It goes wrong where a cache is filled only while it is empty, or where several calls are kept
+    This goes wrong when a cache is filled only while it is empty, or when several calls are kept
     and the oldest is taken.
     """
     programs = evidence.programs
@@ -89,10 +89,10 @@ def interruptible(bound: BoundCase, mode: str | None) -> Iterable[str]:
     requires=TRAINABLE,
 )
 def other_mode_between(evidence: Evidence) -> Iterator[Finding]:
-    """A forward in the other mode leaves nothing behind: what follows is as without it.
+    """A forward in the other mode leaves nothing behind: later results stay the same.
 
-    This is a validation pass in the middle of training. It goes wrong where eval mode has a cache
-    of its own that backward prefers, or where a switch of mode is not undone.
+    This is a validation pass in the middle of training. This goes wrong when eval mode has a cache
+    of its own that backward prefers, or when a switch of mode is not undone.
     """
     programs, other = evidence.programs, other_mode(evidence)
     assert other is not None
@@ -127,7 +127,7 @@ def switchable(bound: BoundCase, mode: str | None) -> Iterable[str]:
 def mode_of_forward(evidence: Evidence) -> Iterator[Finding]:
     """Backward belongs to the mode in which its forward was called, not to the present one.
 
-    It goes wrong where backward looks at `training` itself, instead of at what forward left.
+    This goes wrong when backward looks at `training` itself, instead of at what forward left.
     """
     programs, other = evidence.programs, other_mode(evidence)
     assert other is not None
@@ -155,9 +155,9 @@ def first_with_modes(bound: BoundCase, mode: str | None) -> Iterable[str]:
     requires=("shape",),
 )
 def mode_again(evidence: Evidence) -> Iterator[Finding]:
-    """Switching modes changes no parameter and no buffer, and doing it twice is doing it once.
+    """Switching modes changes no parameter and no buffer, and switching twice changes nothing either.
 
-    It goes wrong where `eval()` prepares something in place (weights scaled by 1 - p, statistics
+    This goes wrong when `eval()` prepares something in place (weights scaled by 1 - p, statistics
     folded into the weight) that `train()` takes back once, or not at all.
     """
     programs, other = evidence.programs, other_mode(evidence)
@@ -185,9 +185,9 @@ def mode_again(evidence: Evidence) -> Iterator[Finding]:
     requires=TRAINABLE,
 )
 def batch_sizes(evidence: Evidence) -> Iterator[Finding]:
-    """A smaller batch after a larger one, and a larger one after that, are treated as if alone.
+    """A smaller batch after a larger one, and a larger one after that, give their own results.
 
-    The last batch of an epoch usually is smaller. It goes wrong where a buffer (for a mask, for
+    The last batch of an epoch usually is smaller. This goes wrong when a buffer (for a mask, for
     patches, for the gradient) is sized by the first batch and used again.
     """
     programs = evidence.programs
@@ -236,8 +236,8 @@ def _added(
 def backward_twice(evidence: Evidence) -> Iterator[Finding]:
     """A second backward after one forward gives the same input gradient, or raises.
 
-    It goes wrong where backward works in place on what forward left, or empties half of it. To
-    raise, as PyTorch does without `retain_graph`, is as good as to answer.
+    This goes wrong when backward works in place on what forward left, or empties half of it.
+    Raising, as PyTorch does without `retain_graph`, is also accepted.
     """
     programs = evidence.programs
     twice = [Backward(programs.cotangent)] * 2
@@ -259,7 +259,7 @@ def backward_twice(evidence: Evidence) -> Iterator[Finding]:
 def backward_first(evidence: Evidence) -> Iterator[Finding]:
     """Backward before any forward raises, unless its answer does not depend on the input.
 
-    Any exception will do. It goes wrong where the constructor fills the cache with something
+    Any exception is accepted. This goes wrong when the constructor fills the cache with something
     (zeros, a mask of ones): the gradient is then silently that of an input nobody gave.
     """
     programs = evidence.programs
@@ -276,7 +276,7 @@ def instances(evidence: Evidence) -> Iterator[Finding]:
     """Two layers of one class share nothing: no parameters, gradients, buffers, caches or modes.
 
     Between forward and backward of one layer another is built, given other parameters, and used.
-    It goes wrong where an array or a dictionary is an attribute of the class, or the default value
+    This goes wrong when an array or a dictionary is an attribute of the class, or the default value
     of an argument: it exists once, for all layers.
     """
     programs, other = evidence.programs, other_mode(evidence)
@@ -313,7 +313,7 @@ def with_parameters(bound: BoundCase, mode: str | None) -> Iterable[str]:
 def parameters_seen(evidence: Evidence) -> Iterator[Finding]:
     """Forward uses the parameters as they are now, also when they were changed after a forward.
 
-    It goes wrong where something derived from them (a transposed or reshaped copy, a norm) is
+    This goes wrong when something derived from them (a transposed or reshaped copy, a norm) is
     computed at the first forward and kept: the layer never learns.
     """
     programs = evidence.programs
@@ -334,10 +334,10 @@ def parameters_seen(evidence: Evidence) -> Iterator[Finding]:
 def parameters_replaced(evidence: Evidence) -> Iterator[Finding]:
     """Parameters changed in place between forward and backward do not change the gradient.
 
-    A gradient is taken at the parameters of its forward; mixed with later ones it is that of no
-    function. It goes wrong where backward reads `self.weight` and an optimizer has stepped in
+    A gradient is taken at the parameters of its forward; mixed with later ones it belongs to no
+    function. This goes wrong when backward reads `self.weight` and an optimizer has stepped in
     between, as when two losses share a layer. Most loops never do that, so the check belongs to the
-    strict tier, and to raise, as PyTorch does, is as good as to answer.
+    strict tier, and raising, as PyTorch does, is also accepted.
     """
     programs = evidence.programs
     trial = programs.trial(
@@ -361,8 +361,8 @@ def accumulating(bound: BoundCase, mode: str | None) -> Iterable[str]:
 def zero_grad_first(evidence: Evidence) -> Iterator[Finding]:
     """zero_grad before the first backward does no harm.
 
-    Training loops begin with it. It goes wrong where gradients do not exist before the first
-    backward, or where they are zeroed by making them None and then added to.
+    Training loops begin with it. This goes wrong when gradients do not exist before the first
+    backward, or when they are zeroed by making them None and then added to.
     """
     programs = evidence.programs
     steps = programs.single().steps[programs.start :]
@@ -382,8 +382,8 @@ def updating(bound: BoundCase, mode: str | None) -> Iterable[str]:
 def over_steps(evidence: Evidence) -> Iterator[Finding]:
     """A buffer is right after each of four forwards in train mode, with eval in between.
 
-    Evaluation must leave it as it is. It goes wrong where the momentum of a cumulative average is
-    miscounted from the third step on, or where evaluation counts as a step.
+    Evaluation must leave it as it is. This goes wrong when the momentum of a cumulative average is
+    miscounted from the third step on, or when evaluation counts as a step.
     """
     programs, name = evidence.programs, evidence.tensor
     train = [Forward(programs.inputs(which)) for which in range(4)]

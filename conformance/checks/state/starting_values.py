@@ -115,9 +115,9 @@ def _free_weights(bound: BoundCase) -> list[str]:
 def initial_symmetry(evidence: Evidence) -> Iterator[Finding]:
     """No two rows of a weight start equal, and no two weights are copies of each other.
 
-    Equal units compute the same and get the same gradient: they stay equal for ever, and the layer
-    is as good as one unit. Zeros and ones are the usual case; a seed that is set anew for each
-    parameter is the other.
+    Equal units compute the same and get the same gradient: they never become different, and the
+    layer acts like a single unit. Zeros and ones are the usual cause; resetting the seed for each
+    parameter is another.
     """
     initial = _fresh(evidence, evidence.bound)
     weights = {name: initial[name] for name in _free_weights(evidence.bound)}

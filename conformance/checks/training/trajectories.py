@@ -21,7 +21,7 @@ from conformance.spec.expressions import parse_expression
 
 @check("in_place", group="shape", tier="core", kinds=("optimizer",), generated=True)
 def in_place(evidence: Evidence) -> Iterator[Finding]:
-    """The optimizer runs, and changes the arrays it was given: a layer keeps seeing its own."""
+    """The optimizer changes the given arrays in place, so the layer sees the new values."""
     trial = evidence.programs.trajectory()
     record = evidence.step(trial, 0)
     for name, start in trial.parameters.items():
@@ -112,11 +112,11 @@ SLOWER = 0.25
     requires=("in_place",),
 )
 def rate_followed(evidence: Evidence) -> Iterator[Finding]:
-    """A rate that is set between two steps is that of the second: a quarter, a quarter as long.
+    """A learning rate set between two steps applies to the second step.
 
-    Schedulers set it (`optimizer.lr`, in PyTorch `param_groups`). It goes wrong where a constructor
-    or the first step works out with the rate what later steps use, or where the velocity contains
-    it. Optimizers whose rate cannot be set from outside are skipped.
+    Schedulers set it (`optimizer.lr`, in PyTorch `param_groups`). This goes wrong when a
+    constructor or the first step uses the rate to compute what later steps use, or when the
+    velocity contains it. Optimizers whose rate cannot be set from outside are skipped.
     """
     kept = evidence.programs.rate_changed(None)
     changed = evidence.programs.rate_changed(SLOWER * evidence.bound.config["lr"])
@@ -139,7 +139,7 @@ def rate_followed(evidence: Evidence) -> Iterator[Finding]:
 def closed_form(evidence: Evidence) -> Iterator[Finding]:
     """The optimizer's rate equals the spec's closed form before the first step and after each.
 
-    Rates that are computed from the one before gather a rounding error with each step.
+    Rates computed from the previous one accumulate a rounding error at each step.
     """
     scheduler = evidence.bound.spec.scheduler
     assert scheduler is not None
@@ -164,7 +164,7 @@ def closed_form(evidence: Evidence) -> Iterator[Finding]:
 
 @check("get_last_lr", group="state", tier="full", kinds=("scheduler",), requires=("closed_form",))
 def get_last_lr(evidence: Evidence) -> Iterator[Finding]:
-    """The rate that the scheduler reports is the one that the optimizer has."""
+    """The scheduler reports the rate that the optimizer uses."""
     trial = evidence.programs.schedule()
     for t in range(len(trial.steps)):
         outputs = evidence.step(trial, t).outputs

@@ -34,8 +34,8 @@ def undisturbed() -> Iterator[None]:
 
 
 @contextmanager
-def progress(total: int) -> Iterator[Callable[[], None]]:
-    """A function to call after each of `total` steps; on a terminal it draws a bar in long runs."""
+def progress() -> Iterator[Callable[[], None]]:
+    """A function to call after each step; on a terminal it draws a bar in long runs."""
     if not sys.stderr.isatty():
         yield lambda: None
         return
@@ -43,7 +43,7 @@ def progress(total: int) -> Iterator[Callable[[], None]]:
     from rich.progress import Progress
 
     bar = Progress(console=Console(stderr=True), transient=True)
-    task = bar.add_task("checking gradients", total=total)
+    task = bar.add_task("checking gradients", total=None)
     started = time.monotonic()
 
     def advance() -> None:

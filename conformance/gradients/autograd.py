@@ -51,17 +51,11 @@ class Autograd(Subject):
         except (ContractError, Raised):
             same = False
         self.graph = not (same or self.stateful)
-        self.renew()
 
     def renew(self) -> None:
         """Another copy."""
-        self.worker, self.known = self.original, dict[str, torch.Tensor]()
-        if self.module:
-            self.worker = copied(self.original, self.shared)
-            self.known = {
-                **dict(self.worker.named_buffers()),
-                **dict(self.worker.named_parameters()),
-            }
+        self.worker = copied(self.original, self.shared) if self.module else self.original
+        self.known = _named(self.worker) if self.module else {}
 
     def run(self, arrays: list[Array]) -> list[Array]:
         """What forward returns; integers beside floating-point numbers left out."""
@@ -90,8 +84,9 @@ class Autograd(Subject):
 
     def gradients(self) -> Mapping[str, Any]:
         """What autograd gives; zeros where no output depends on a tensor."""
+        worker, known, graph = self.worker, self.known, self.graph
         self.renew()
-        graph, self.graph = self.graph, True
+        self.graph = True
         for name in self.tensors:
             if name not in self.names:
                 self.known[name].requires_grad_()
@@ -119,7 +114,7 @@ class Autograd(Subject):
         except (ContractError, Raised) as error:
             return dict.fromkeys(self.tensors, error)
         finally:
-            self.renew()
+            self.worker, self.known = worker, known
         return {
             name: np.zeros_like(self.tensors[name]) if gradient is None else plain(gradient)
             for name, gradient in zip(self.tensors, found, strict=True)
@@ -127,18 +122,23 @@ class Autograd(Subject):
 
     def parameter(self, name: str) -> Array:
         """A copy of a parameter's values."""
-        if name not in self.known:
+        known = dict(_named(self.original)) if self.module else {}
+        if name not in known:
             raise ContractError(f"{self.name} has no parameter {name!r}")
-        return np.array(plain(self.known[name]))
+        return np.array(plain(known[name]))
 
     def parameters(self) -> list[str]:
         """The names of the parameters that require a gradient."""
         if not self.module:
             return []
-        return [name for name, tensor in self.worker.named_parameters() if tensor.requires_grad]
+        return [name for name, tensor in self.original.named_parameters() if tensor.requires_grad]
 
     def _tensor(self, array: Array) -> torch.Tensor:
         return torch.from_numpy(np.ascontiguousarray(array).reshape(array.shape)).to(self.device)
+
+
+def _named(module: torch.nn.Module) -> dict[str, torch.Tensor]:
+    return {**dict(module.named_buffers()), **dict(module.named_parameters())}
 
 
 def differentiates(f: Callable[..., Any], inputs: Inputs, dtype: Precision) -> bool:

@@ -96,6 +96,7 @@ class Layer(Subject):
 
     def gradients(self) -> Mapping[str, Any]:
         """What backward returns, and what it leaves beside the parameters."""
+        worker = self.worker
         self.renew()
         holders = {k: self.worker.holder(k) for k in self.tensors if k not in self.names}
         for holder, leaf in holders.values():
@@ -103,15 +104,16 @@ class Layer(Subject):
                 holder.gradient(leaf)[...] = 0
         self.seeded()
         try:
-            found = self._backward()
+            found = self._backward(self.cotangents)
         except (ContractError, Raised) as error:
             return dict.fromkeys(self.tensors, error)
+        finally:
+            self.worker = worker
         for name, (holder, leaf) in holders.items():
             try:
                 found[name] = holder.gradient(leaf).copy()
             except ContractError as error:
                 found[name] = error
-        self.renew()
         return found
 
     def parameter(self, name: str) -> Array:
@@ -122,6 +124,7 @@ class Layer(Subject):
 
     def parameters(self) -> list[str]:
         """The names of the parameters, as the layer states or shows them."""
+        self.renew()
         layer = self.worker.layer
         if callable(getattr(layer, "parameters", None)):
             stated = layer.parameters()
@@ -136,36 +139,29 @@ class Layer(Subject):
             for name, value in getattr(layer, "__dict__", {}).items()
             if isinstance(value, np.ndarray) and value.dtype.kind == "f"
         }
-        self.seeded()
+        cotangents = self.drawn(self.seeded())
         with suppress(ContractError, Raised):
-            self._backward()
+            self._backward(cotangents)
         # What forward replaces is not a parameter but remembered for backward, like x beside dx.
         kept = [name for name, value in before.items() if getattr(layer, name, None) is value]
         return [name for name in kept if _has_gradient(self.worker, name)]
 
-    def _backward(self) -> dict[str, Any]:
+    def _backward(self, cotangents: Sequence[Array]) -> dict[str, Any]:
         """The gradients of the inputs, whichever arguments this backward takes."""
         layer, what = self.worker.layer, f"{self.name}.backward"
-        cotangents, needed = (
-            [each.copy() for each in self.cotangents],
-            _arguments(self.worker.layer),
-        )
-        arguments: list[Any] = cotangents
-        if needed == 0:
-            arguments = []
-        elif len(cotangents) > 1:
-            arguments = [tuple(cotangents)] if needed == 1 else cotangents
-        elif needed > 1:
-            arguments = self.arrays() + ([] if self.targets else cotangents)
-        if not hasattr(layer, "backward"):
-            raise ContractError(f"{self.name} has no method backward")
+        arguments: list[Any] = [each.copy() for each in cotangents]
+        match _arguments(layer):
+            case 0:
+                arguments = []
+            case 1:
+                arguments = arguments if len(arguments) == 1 else [tuple(arguments)]
+            case _ if len(arguments) == 1:
+                arguments = self.arrays() + ([] if self.targets else arguments)
         returned = call(what, layer.backward, *arguments)
-        several = isinstance(returned, tuple)
-        return (
-            one_each(returned if several else [returned], self.names, list(self.given), what)
-            if self.names
-            else {}
-        )
+        if not self.names:
+            return {}
+        gradients = returned if isinstance(returned, tuple) else [returned]
+        return one_each(gradients, self.names, list(self.given), what)
 
 
 def _has_gradient(worker: _Copy, name: str) -> bool:

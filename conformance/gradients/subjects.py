@@ -44,11 +44,8 @@ class Subject(ABC):
         self.undrawn = draw_from_each()
 
     def begin(self, parameters: Sequence[str] | None, ones: bool = False) -> None:
-        """Run forward for the first time; find the parameters, which None leaves to the subject."""
-        self.renew()
-        self.first = self.seeded()
-        self.cotangents = [self._cotangent(i, ones) for i in range(len(self.first))]
-        self.cotangent = np.concatenate([each.ravel() for each in self.cotangents]).astype(float)
+        """Find the parameters, which None leaves to the subject; run forward for the first time."""
+        self.ones = ones
         for name in self.parameters() if parameters is None else parameters:
             self.tensors[name] = self.parameter(name)
         if not self.tensors:
@@ -59,7 +56,8 @@ class Subject(ABC):
         # no state that matters, so that one copy does for all calls.
         same = map(partial(np.array_equal, equal_nan=True), self.first, second)
         self.stateful = not all(same)
-        self.renew()
+        self.cotangents = self.drawn(self.first)
+        self.cotangent = np.concatenate([each.ravel() for each in self.cotangents]).astype(float)
 
     @abstractmethod
     def run(self, arrays: list[Array]) -> list[Array]:
@@ -80,7 +78,7 @@ class Subject(ABC):
         """A copy of a parameter's values, after changing the original to the precision."""
         raise ContractError(f"{self.name} has no parameter {name!r}")
 
-    def put(self, name: str, value: Array) -> None:
+    def put(self, name: str, value: Array) -> None:  # noqa: B027
         """Write into a parameter."""
 
     def typed(self, array: Array) -> Array:
@@ -149,12 +147,18 @@ class Subject(ABC):
         parts = [output.reshape(BATCH, -1) for output in outputs]
         return np.concatenate(parts, axis=1).astype(float)
 
-    def _cotangent(self, i: int, ones: bool) -> Array:
-        """Centred, since ones would not see a wrong softmax; ones where backward takes none."""
-        shape = self.first[i].shape
-        if ones or not shape:
-            return np.ones(shape, self.dtype)
-        return self.typed(draw("normal", shape, f"gradients/{self.seed}/cotangent{i or ''}"))
+    def drawn(self, outputs: Sequence[Array]) -> list[Array]:
+        """A cotangent for each output.
+
+        Centred, since ones would not see a wrong softmax; ones where backward takes none.
+        """
+        key = f"gradients/{self.seed}/cotangent"
+        return [
+            np.ones(output.shape, self.dtype)
+            if self.ones or not output.shape
+            else self.typed(draw("normal", output.shape, f"{key}{i or ''}"))
+            for i, output in enumerate(outputs)
+        ]
 
 
 def call(what: str, function: Callable[..., Any], *arguments: Any) -> Any:
@@ -169,7 +173,7 @@ def call(what: str, function: Callable[..., Any], *arguments: Any) -> Any:
 
 
 def flat_outputs(returned: Any, what: str) -> list[Any]:
-    """What a forward returned as a list: tuples and lists taken apart, None among others left out."""
+    """What a forward returned as a list: tuples and lists taken apart, None left out."""
     if isinstance(returned, Mapping):
         raise ContractError(
             f"{what} returned a {type(returned).__name__}: check a function that returns a tuple "

@@ -8,11 +8,18 @@ import time
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from functools import lru_cache
 
 import numpy as np
-from threadpoolctl import threadpool_limits
+from threadpoolctl import ThreadpoolController
 
 PATIENCE = 1.0  # seconds before there is a progress bar
+
+
+@lru_cache(maxsize=1)
+def _threads(modules: int) -> ThreadpoolController:
+    """Finding the libraries takes as long as a small check: done again when there may be others."""
+    return ThreadpoolController()
 
 
 @contextmanager
@@ -23,7 +30,7 @@ def undisturbed() -> Iterator[None]:
         warnings.simplefilter("ignore")
         stack.enter_context(np.errstate(all="ignore"))
         # Small arrays take several times longer with more threads.
-        stack.enter_context(threadpool_limits(1))
+        stack.enter_context(_threads(len(sys.modules)).limit(limits=1))
         stack.callback(random.setstate, random.getstate())
         stack.callback(np.random.set_state, np.random.get_state())
         if torch := sys.modules.get("torch"):

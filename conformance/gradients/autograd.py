@@ -79,8 +79,7 @@ class Autograd(Subject):
 
     def put(self, name: str, value: Array) -> None:
         """Copy values into a parameter."""
-        with torch.no_grad():
-            self.known[name].copy_(torch.from_numpy(value))
+        self.known[name].detach().copy_(torch.from_numpy(value))
 
     def gradients(self) -> Mapping[str, Any]:
         """What autograd gives; zeros where no output depends on a tensor."""
@@ -134,7 +133,7 @@ class Autograd(Subject):
         return [name for name, tensor in self.original.named_parameters() if tensor.requires_grad]
 
     def _tensor(self, array: Array) -> torch.Tensor:
-        return torch.from_numpy(np.ascontiguousarray(array).reshape(array.shape)).to(self.device)
+        return torch.from_numpy(array).to(self.device)
 
 
 def _named(module: torch.nn.Module) -> dict[str, torch.Tensor]:

@@ -50,10 +50,14 @@ def plain(value: Any) -> Any:
     """The array behind a torch tensor; anything else as it is."""
     if not hasattr(value, "detach"):
         return value
-    tensor = value.detach()
-    if str(getattr(tensor, "layout", "")).startswith("torch.sparse"):
-        raise TypeError("x is a sparse tensor: finite differences need a dense one, x.to_dense()")
-    return (tensor.float() if str(tensor.dtype) == "torch.bfloat16" else tensor).cpu().numpy()
+    tensor = value.detach().cpu()
+    try:
+        return tensor.numpy()
+    except TypeError:
+        if str(tensor.layout).startswith("torch.sparse"):
+            advice = "finite differences need a dense one, as to_dense() makes it"
+            raise TypeError(f"x is a sparse tensor: {advice}") from None
+        return tensor.float().numpy()  # NumPy has no bfloat16
 
 
 def _is_array(value: Any) -> bool:

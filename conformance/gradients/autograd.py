@@ -162,7 +162,7 @@ def differentiates(f: Callable[..., Any], inputs: Inputs, dtype: Precision) -> b
     except Exception:
         return False
     if not isinstance(returned, tuple | list):
-        return isinstance(returned, torch.Tensor)
+        return isinstance(returned, torch.Tensor | Mapping)
     if len(returned) == 2 and np.size(plain(returned[0])) == 1:
         second = returned[1]
         if not (isinstance(second, torch.Tensor) and second.requires_grad):

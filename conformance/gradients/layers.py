@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import inspect
+import math
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
@@ -72,7 +73,7 @@ class Layer(Subject):
         )
         self.shared = uncopyable(layer)
         self.original = _Copy(copied(layer, self.shared), self.trial)
-        needed = _arguments(layer)
+        needed, _ = _arguments(layer)
         self.begin(parameters, ones=needed == 0 or (needed == 2 and bool(self.targets)))
 
     def renew(self) -> None:
@@ -150,13 +151,13 @@ class Layer(Subject):
         """The gradients of the inputs, whichever arguments this backward takes."""
         layer, what = self.worker.layer, f"{self.name}.backward"
         arguments: list[Any] = [each.copy() for each in cotangents]
-        match _arguments(layer):
-            case 0:
-                arguments = []
-            case 1:
-                arguments = arguments if len(arguments) == 1 else [tuple(arguments)]
-            case _ if len(arguments) == 1:
-                arguments = self.arrays() + ([] if self.targets else arguments)
+        needed, most = _arguments(layer)
+        if needed == 0:
+            arguments = []
+        elif len(arguments) > 1:
+            arguments = [tuple(arguments)] if most == 1 else arguments
+        elif needed > 1:
+            arguments = self.arrays() + ([] if self.targets else arguments)
         returned = call(what, layer.backward, *arguments)
         if not self.names:
             return {}
@@ -172,15 +173,17 @@ def _has_gradient(worker: _Copy, name: str) -> bool:
     return False
 
 
-def _arguments(layer: Any) -> int:
-    """How many arguments `backward` needs; one where it needs none but takes some."""
+def _arguments(layer: Any) -> tuple[int, float]:
+    """How many arguments `backward` needs (one where it needs none but takes some), and takes."""
     try:
         parameters = inspect.signature(layer.backward).parameters.values()
     except (AttributeError, TypeError, ValueError):
-        return 1
+        return 1, 1
     positional = [p for p in parameters if p.kind <= p.VAR_POSITIONAL]
+    any_number = any(p.kind is p.VAR_POSITIONAL for p in positional)
     needed = [p for p in positional if p.default is p.empty and p.kind is not p.VAR_POSITIONAL]
-    return len(needed) or min(1, len(positional))
+    most = math.inf if any_number else len(positional)
+    return len(needed) or min(1, len(positional)), most
 
 
 def copied(thing: Any, shared: Mapping[int, Any]) -> Any:

@@ -24,8 +24,9 @@ from conformance.numerics.tolerance import UNIT_ROUNDOFF, largest
 
 Integers = NDArray[np.intp]
 
-# They only tell whether phi is affine: every coordinate is looked at anyway.
-DIRECTIONS = 4
+# They only tell whether phi is affine: every coordinate is looked at anyway. Each goes with its
+# opposite: at a kink the slopes along both cannot be those of one gradient.
+DIRECTIONS = 2
 
 # Shorter steps help near a kink or a pole, longer ones against rounding. All are powers of two.
 _FACTORS = (2.0**-12, 2.0**-6, 1.0, 2.0**4, 2.0**9)
@@ -88,7 +89,10 @@ class Surface:
         sampled = at_most is not None and at_most < size
         drawn = integers(f"{key}/directions", (DIRECTIONS + 1) * size).astype(float)
         drawn = (drawn.reshape(-1, *shape) - 2**15) / 2**15
-        steps, jitter = drawn[:-1], np.where(drawn[-1] < 0, drawn[-1] - 1, drawn[-1] + 1) / 2
+        steps, jitter = (
+            np.concatenate([drawn[:-1], -drawn[:-1]]),
+            np.where(drawn[-1] < 0, drawn[-1] - 1, drawn[-1] + 1) / 2,
+        )
         # Axes of an input may have anything to do with those of an output; one of a parameter
         # hardly has, unless it is as long. A sample, or a loss, has no groups.
         lengths = {length for output in subject.first for length in output.shape}

@@ -194,7 +194,8 @@ def one_each(
         found = [value for value, name in zip(found, given, strict=True) if name in names]
     if len(found) != len(names):
         raise ContractError(
-            f"{what} returned {len(found)} gradients, not one for each of {', '.join(names)}"
+            f"{what} returned {len(found)} gradient{'s' * (len(found) != 1)}, "
+            f"not one for each of {', '.join(names)}"
         )
     return dict(zip(names, found, strict=True))
 

@@ -24,10 +24,6 @@ from conformance.numerics.tolerance import UNIT_ROUNDOFF, largest
 
 Integers = NDArray[np.intp]
 
-# They only tell whether phi is affine: every coordinate is looked at anyway. Each goes with its
-# opposite: at a kink the slopes along both cannot be those of one gradient.
-DIRECTIONS = 2
-
 # Shorter steps help near a kink or a pole, longer ones against rounding. All are powers of two.
 _FACTORS = (2.0**-12, 2.0**-6, 1.0, 2.0**4, 2.0**9)
 
@@ -87,23 +83,22 @@ class Surface:
         shape, size = line.base.shape, line.base.size
         key = f"gradients/{subject.seed}/{name}"
         sampled = at_most is not None and at_most < size
-        drawn = integers(f"{key}/directions", (DIRECTIONS + 1) * size).astype(float)
-        drawn = (drawn.reshape(-1, *shape) - 2**15) / 2**15
-        steps, jitter = (
-            np.concatenate([drawn[:-1], -drawn[:-1]]),
-            np.where(drawn[-1] < 0, drawn[-1] - 1, drawn[-1] + 1) / 2,
-        )
+        drawn = (integers(f"{key}/moves", size).reshape(shape) - 2.0**15) / 2**15
+        jitter = np.where(drawn < 0, drawn - 1, drawn + 1) / 2
         # Axes of an input may have anything to do with those of an output; one of a parameter
         # hardly has, unless it is as long. A sample, or a loss, has no groups.
         lengths = {length for output in subject.first for length in output.shape}
         grouped = not sampled and subject.cotangent.size > 1
+        gradient = self.gradients.get(name, np.full(shape, np.nan)).astype(float)
         sweep = Sweep(
             line,
             np.zeros(shape),
-            self.gradients.get(name, np.full(shape, np.nan)) * line.scale,
+            gradient * line.scale,
             subject.cotangent,
             self.magnitude(1.0),
-            steps=steps,
+            # They only tell whether phi is affine: every coordinate is looked at anyway. At a kink
+            # the slopes along a direction and its opposite cannot be those of one gradient.
+            steps=np.stack([jitter, -jitter]),
             jitter=jitter,
             axes=[
                 axis
@@ -115,8 +110,8 @@ class Surface:
         found, scale = sweep.coordinates, line.scale.ravel()
         value, tolerance = found.value.copy(), found.tolerance.copy()
         low, high = value.copy(), value.copy()
-        size_of = np.maximum(largest(sweep.gradient), np.abs(value))
-        poor = ~(tolerance <= math.sqrt(self.unit) * size_of)
+        steepest = np.maximum(largest(gradient), np.abs(value / scale))
+        poor = ~(tolerance / scale <= math.sqrt(self.unit) * steepest)
         doubtful = found.kinked | np.isinf(value) | (poor & sweep.wrong)
         for alone, targets in ((True, doubtful), (False, found.tested & poor & ~doubtful)):
             if targets.any():

@@ -118,9 +118,10 @@ class Subject(ABC):
             if self.random:
                 reseed(self.seed)
             with suppress(ContractError, Raised):
-                outputs = np.concatenate([output.ravel() for output in self.run(arrays)])
-                if outputs.shape == row.shape:
-                    row[...] = outputs
+                outputs = [output.ravel() for output in self.run(arrays)]
+                flat = outputs[0] if len(outputs) == 1 else np.concatenate(outputs)
+                if flat.shape == row.shape:
+                    row[...] = flat
         if place is None:
             self.put(name, self.tensors[name])
         return found

@@ -69,10 +69,13 @@ class Surface:
                 f"{subject.name} returns different values for the same x: "
                 "seed its random generator in every call"
             )
-        # Steps balance truncation (h² for central differences) against rounding (u F / h).
+        # Steps balance truncation (h² for central differences) against rounding (u F / h). What
+        # is left is some (u F)^(2/3); where it is more than that, other steps may do better.
         steepest = max(map(largest, gradients.values()), default=0.0)
         ratio = min(max(seen / steepest, 1.0), 1e6) if steepest > 0 else 1.0
-        self.step = 2.0 ** round(math.log2(self.unit * ratio) / 3 + 1)
+        self.step = 2.0 ** round(math.log2(self.unit * ratio) / 3 + 2)
+        usual = 12 * (UNIT_ROUNDOFF["float64"] * ratio) ** (2 / 3)
+        self.satisfied = max(math.sqrt(self.unit), usual)
         self.seen, self.noises = seen, dict[float, float]()
         self.line = Line(self, along)
 
@@ -111,7 +114,7 @@ class Surface:
         value, tolerance = found.value.copy(), found.tolerance.copy()
         low, high = value.copy(), value.copy()
         steepest = np.maximum(largest(gradient), np.abs(value / scale))
-        poor = ~(tolerance / scale <= math.sqrt(self.unit) * steepest)
+        poor = ~(tolerance / scale <= self.satisfied * steepest)
         doubtful = found.kinked | np.isinf(value) | (poor & sweep.wrong)
         for alone, targets in ((True, doubtful), (False, found.tested & poor & ~doubtful)):
             if targets.any():

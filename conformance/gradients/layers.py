@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from conformance.candidates.dialect import ContractError, as_array
-from conformance.candidates.native import NativeSubject
+from conformance.candidates.driving.native import NativeSubject
 from conformance.gradients.inputs import Inputs
 from conformance.gradients.result import Array
 from conformance.gradients.subjects import Precision, Raised, Subject, call, flat_outputs, one_each

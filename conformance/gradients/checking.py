@@ -30,7 +30,7 @@ def check_gradients(
     max_coordinates: int | None = None,
     seed: int = 0,
 ) -> GradientCheck:
-    """Compare a gradient with central differences, coordinate by coordinate.
+    """Compare a gradient with finite differences, at every coordinate.
 
     A wrong gradient raises nothing: look at ``.ok``, or print the result. Neither `x` nor a layer
     nor a global random generator is changed.
@@ -38,15 +38,22 @@ def check_gradients(
     Parameters
     ----------
     f
-        One of three. A function ``f(x) -> (loss, gradient)`` with a scalar loss and a gradient of
-        the shape of `x`. A built layer with ``forward(x)`` and ``backward(grad_output)``, or a
-        ``torch.nn.Module``: the gradients of the input and of every parameter are checked, for a
-        random gradient of the output and in the mode that the layer is in. With `target`, a loss:
-        ``forward(x, target)``, then ``backward()``, ``backward(grad_output)`` or
-        ``backward(x, target)``.
+        One of four. A function ``f(x) -> (loss, gradient)`` with a scalar loss and a gradient of
+        the shape of `x`; of several inputs, ``f(*x) -> (loss, gradients)``. A built layer with
+        ``forward(*x)`` and ``backward(grad_output)``, or a ``torch.nn.Module``: the gradients of
+        the inputs and of every parameter are checked, for a random gradient of each output and in
+        the mode that the layer is in; a backward of several outputs takes an argument for each,
+        or, if it takes one only, a tuple. With `target`, a loss: ``forward(x, target)``, then
+        ``backward()``, ``backward(grad_output)`` or ``backward(x, target)``. A function of torch
+        tensors whose gradients autograd gives, such as ``F.apply`` of a
+        ``torch.autograd.Function``; one that returns a scalar and a second value, which has no
+        graph or is as large as `x`, is read as the first of the four.
     x
-        Where to check: an array of floating-point numbers or a torch tensor. A function gets
-        whichever was given.
+        Where to check: an array of floating-point numbers or a torch tensor, of any shape and
+        dtype float16, float32 or float64; several inputs as a tuple or list of these. Inputs of
+        integers are passed on and not differentiated. A function gets whichever was given. One
+        input is named ``input`` (``x`` of a function), several by the arguments of forward or of
+        the function, or ``input0``, ``input1``, … where these cannot be read.
     target
         The second argument of a loss. Its gradient is not checked.
     parameters
@@ -73,7 +80,8 @@ def check_gradients(
     Raises
     ------
     TypeError
-        `x` is not an array of floating-point numbers, or `f` is none of the three.
+        `x` is not of floating-point numbers (nor of integers beside them or beside parameters),
+        `f` is none of the four, or an output is a dictionary or complex.
     ValueError
         `x` is empty or not finite; or at `x` the function raises, is not finite, or returns another
         value in each call.
@@ -86,6 +94,9 @@ def check_gradients(
     Computation is in float64, also where `x` or the layer is float32. Where the function refuses
     float64, or returns float32 nevertheless, steps are longer and 1e-5 to 1e-3 of the gradient is
     allowed: too much to see small errors, and the table says so.
+
+    Coordinates that no output sees together are moved at once, and samples of a batch share a
+    forward where they were seen to be independent (`numerics.sweep`, `numerics.influence`).
 
     A layer is deep-copied; what cannot be copied (a lock, an open file) is shared with the copies.
     A function looks after its own state, such as running statistics.

@@ -74,7 +74,7 @@ class Surface:
         steepest = max(map(largest, gradients.values()), default=0.0)
         ratio = min(max(seen / steepest, 1.0), 1e6) if steepest > 0 else 1.0
         self.step = 2.0 ** round(math.log2(self.unit * ratio) / 3 + 2)
-        usual = 12 * (UNIT_ROUNDOFF["float64"] * ratio) ** (2 / 3)
+        usual = 48 * (UNIT_ROUNDOFF["float64"] * ratio) ** (2 / 3)
         self.satisfied = max(math.sqrt(self.unit), usual)
         self.seen, self.noises = seen, dict[float, float]()
         self.line = Line(self, along)

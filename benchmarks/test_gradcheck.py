@@ -1,11 +1,12 @@
-"""The finite differences of the suite beside torch.autograd.gradcheck: the same coverage, faster.
+"""Finite differences beside torch.autograd.gradcheck: the same coverage, faster.
 
 pytest benchmarks/test_gradcheck.py -s
 
-Both look at every coordinate of every input and parameter, in float64, on one thread: gradcheck in
-its slow mode on PyTorch's layer, the suite on the reference implementation, as in a run (a session,
-trials, verdicts), forward and backward included. Gradcheck checks a whole Jacobian, the suite its
-product with a random cotangent; both see any wrong element of a gradient.
+All look at every coordinate of every input and parameter, in float64, on one thread, forward and
+backward included: gradcheck in its slow mode on PyTorch's layer; `conformance.check_gradients` on
+the reference's layer and on PyTorch's; and the suite on the reference's, as in a run (a session,
+trials, verdicts). Gradcheck checks a whole Jacobian, the others its product with a random
+cotangent; all see any wrong element of a gradient.
 """
 
 import os
@@ -14,10 +15,12 @@ import sys
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
 
+from conformance import check_gradients
 from conformance.candidates.loading.paths import load
 from conformance.checks.differences.own_forward import finite_differences
 from conformance.checks.evidence import Evidence, Memory
@@ -26,36 +29,45 @@ from conformance.sessions.in_process import InProcessSession
 from conformance.spec.bound_case import bind
 from conformance.spec.catalogue import find_spec
 from conformance.spec.model import GENERATED, Case
+from reference_impls import numpy_reference as reference
 
 FASTER = 10
 
-# A case of the suite, PyTorch's layer and the shape of its input.
+# A case of the suite, the reference's layer, PyTorch's layer, and the shape of its input.
 LAYERS = {
-    "Linear": ({"dims": {"N": [8], "F": 32, "G": 16}}, lambda: nn.Linear(32, 16), (8, 32)),
+    "Linear": (
+        {"dims": {"N": [8], "F": 32, "G": 16}},
+        lambda: reference.Linear(32, 16, rng=0),
+        lambda: nn.Linear(32, 16),
+        (8, 32),
+    ),
     "Conv2d": (
         {
             "config": {"kernel_size": 3},
             "dims": {"N": [2], "Cin": 3, "Cout": 8, "H": 16, "W": 16},
         },
+        lambda: reference.Conv2d(3, 8, 3, rng=0),
         lambda: nn.Conv2d(3, 8, 3),
         (2, 3, 16, 16),
     ),
     "BatchNorm2d": (
         {"dims": {"N": 4, "C": 8, "H": 8, "W": 8}},
+        lambda: reference.BatchNorm2d(8),
         lambda: nn.BatchNorm2d(8),
         (4, 8, 8, 8),
     ),
     "MaxPool2d": (
         {"config": {"kernel_size": 2}, "dims": {"N": [2], "C": 3, "H": 16, "W": 16}},
+        lambda: reference.MaxPool2d(2),
         lambda: nn.MaxPool2d(2),
         (2, 3, 16, 16),
     ),
 }
 
 
-def our_check(layer):
+def suite(layer):
     """A function that checks all gradients of the reference's layer by finite differences."""
-    case, _, shape = LAYERS[layer]
+    case, *_, shape = LAYERS[layer]
     spec = find_spec(layer)
     bound = bind(spec, Case(id=GENERATED, **case))
     mode = "train" if "train" in spec.modes else None
@@ -73,7 +85,7 @@ def our_check(layer):
 
 def gradcheck(layer):
     """A function that does the same by gradcheck."""
-    _, build, shape = LAYERS[layer]
+    *_, build, shape = LAYERS[layer]
     torch.manual_seed(0)
     module = build().double().train()
     x = torch.randn(shape, dtype=torch.float64, requires_grad=True)
@@ -87,7 +99,27 @@ def gradcheck(layer):
     return check
 
 
-WAYS = {"ours": our_check, "gradcheck": gradcheck}
+def public(layer, of=1):
+    """A function that does the same by `check_gradients`, on a layer that is built before."""
+    shape = LAYERS[layer][-1]
+    torch.manual_seed(0)
+    built, x = LAYERS[layer][of](), np.random.default_rng(0).normal(size=shape)
+
+    def check():
+        result = check_gradients(built, x)
+        assert result.ok
+        assert all(tensor.checked == tensor.numerical.size for tensor in result.tensors)
+
+    return check
+
+
+def module(layer):
+    """The same on PyTorch's layer."""
+    return public(layer, of=2)
+
+
+OURS = {"check_gradients": public, "check_gradients, torch.nn": module, "suite": suite}
+WAYS = {**OURS, "gradcheck": gradcheck}
 
 
 def seconds(check):
@@ -99,13 +131,15 @@ def seconds(check):
 
 @pytest.mark.benchmark(timer=time.process_time)
 @pytest.mark.parametrize("layer", LAYERS)
-def test_the_suite_is_ten_times_as_fast_as_gradcheck(layer, benchmark):
+@pytest.mark.parametrize("way", OURS)
+def test_it_is_as_fast_as_promised(way, layer, benchmark):
     torch.set_num_threads(1)
-    ours, theirs = our_check(layer), gradcheck(layer)
+    ours, theirs = OURS[way](layer), gradcheck(layer)
     seconds(ours), seconds(theirs)  # what happens once
     pairs = [(min(seconds(ours) for _ in range(5)), seconds(theirs)) for _ in range(3)]
     fast, slow = map(min, zip(*pairs, strict=True))
-    print(f"\n{layer}: gradcheck {1e3 * slow:.0f} ms, ours {1e3 * fast:.1f} ms: {slow / fast:.0f}×")
+    times = f"gradcheck {1e3 * slow:.0f} ms, {way} {1e3 * fast:.1f} ms"
+    print(f"\n{layer}: {times}: {slow / fast:.1f}×")
     benchmark.extra_info.update(gradcheck=slow, ratio=slow / fast)
     benchmark.pedantic(ours, rounds=5)
     assert slow > FASTER * fast
@@ -113,9 +147,10 @@ def test_the_suite_is_ten_times_as_fast_as_gradcheck(layer, benchmark):
 
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 @pytest.mark.parametrize("layer", LAYERS)
-def test_the_suite_needs_no_more_memory_than_gradcheck(layer):
-    ours, theirs = (growth(way, layer) for way in WAYS)
-    print(f"\n{layer}: gradcheck {theirs / 1024:.1f} MiB, ours {ours / 1024:.1f} MiB at the peak")
+@pytest.mark.parametrize("way", OURS)
+def test_it_needs_no_more_memory_than_gradcheck(way, layer):
+    ours, theirs = growth(way, layer), growth("gradcheck", layer)
+    print(f"\n{layer}: gradcheck {theirs / 1024:.1f} MiB, {way} {ours / 1024:.1f} MiB at the peak")
     assert ours <= theirs
 
 

@@ -254,6 +254,295 @@ def test_a_point_at_the_edge_of_the_domain_has_no_derivative():
     )
 
 
+def one_element(g, rng):
+    g.flat[rng.integers(g.size)] += 1e-5 * np.abs(g).max()
+
+
+def last_element_missing(g, rng):
+    g.flat[-1] = 0 if g.flat[-1] else 1
+
+
+def border_doubled(g, rng):
+    g[..., -1] *= 2
+
+
+def only_the_first(g, rng):
+    g[1:] = 0
+
+
+def reversed_along(g, rng):
+    g[...] = g[..., ::-1].copy()
+
+
+def neighbours_swapped(g, rng):
+    flat = g.reshape(-1)
+    first = int(np.abs(np.diff(flat)).argmax())
+    flat[[first, first + 1]] = flat[[first + 1, first]]
+
+
+def divided_by_size(g, rng):
+    g /= 2
+
+
+def sign(g, rng):
+    g *= -1
+
+
+def missing(g, rng):
+    g[...] = 0
+
+
+def mean_subtracted(g, rng):
+    g -= g.mean() + 1e-5 * np.abs(g).max()
+
+
+MISTAKES = [
+    value
+    for value in list(globals().values())
+    if "rng" in getattr(getattr(value, "__code__", None), "co_varnames", ())[:2]
+]
+
+PLANTED = {
+    "Linear": (lambda: reference.Linear(6, 5, rng=0), (4, 6), ("input", "weight", "bias")),
+    "Linear, grouped": (lambda: reference.Linear(32, 16, rng=0), (8, 32), ("input", "weight")),
+    "Conv2d": (
+        lambda: reference.Conv2d(2, 3, 3, padding=1, rng=0),
+        (2, 2, 6, 5),
+        ("input", "weight", "bias"),
+    ),
+    "BatchNorm2d": (lambda: reference.BatchNorm2d(3), (2, 3, 4, 4), ("input", "weight", "bias")),
+    "MaxPool2d": (lambda: reference.MaxPool2d(2), (2, 2, 6, 6), ("input",)),
+    "Softmax": (lambda: reference.Softmax(), (4, 5), ("input",)),
+    "Dropout": (lambda: reference.Dropout(rng=3), (6, 7), ("input",)),
+}
+
+
+def spoilt(layer, tensor, mistake):
+    """The layer with a mistake in one of its gradients."""
+
+    class Spoilt(type(layer)):
+        def backward(self, grad_output):
+            grad_input = np.array(super().backward(grad_output))
+            wrong = grad_input if tensor == "input" else getattr(self, f"grad_{tensor}")
+            mistake(wrong, np.random.default_rng(7))
+            return grad_input
+
+    layer.__class__ = Spoilt
+    return layer
+
+
+@pytest.mark.parametrize("mistake", MISTAKES, ids=lambda mistake: mistake.__name__)
+@pytest.mark.parametrize("name", PLANTED)
+def test_a_planted_mistake_is_found_in_its_tensor_and_no_other(name, mistake):
+    build, shape, tensors = PLANTED[name]
+    x = np.random.default_rng(len(name)).normal(size=shape)
+    for tensor in tensors:
+        result = check_gradients(spoilt(build(), tensor, mistake), x)
+        assert [found.name for found in result.tensors if not found.ok] == [tensor]
+
+
+def test_there_are_enough_planted_mistakes():
+    assert len(MISTAKES) * sum(len(tensors) for *_, tensors in PLANTED.values()) >= 140
+
+
+class RunningMean(reference.Module):
+    """Uses its statistics while it changes them, so that no two calls are alike."""
+
+    def __init__(self):
+        super().__init__()
+        self.mean = np.zeros(3)
+
+    def forward(self, x):
+        self.mean = 0.9 * self.mean + 0.1 * x.mean(axis=0)
+        return np.tanh(x - self.mean)
+
+    def backward(self, grad_output, share=0.1):
+        inner = grad_output * self.slope
+        return inner - share * inner.mean(axis=0)
+
+
+class RunningMeanRight(RunningMean):
+    def forward(self, x):
+        output = super().forward(x)
+        self.slope = 1 - output**2
+        return output
+
+
+class Forgetful(RunningMeanRight):
+    def backward(self, grad_output):
+        return super().backward(grad_output, share=0.0)
+
+
+def test_layers_that_use_what_they_change_start_each_call_in_the_same_state():
+    layer = RunningMeanRight()
+    layer.mean += 1
+    assert check_gradients(layer, X).ok
+    assert (layer.mean == 1).all()
+    assert not check_gradients(Forgetful(), X).ok
+
+
+class Float32(reference.Tanh):
+    """Computes in float32, whatever it gets."""
+
+    def forward(self, x):
+        return super().forward(x.astype(np.float32))
+
+    def backward(self, grad_output):
+        return super().backward(grad_output.astype(np.float32))
+
+
+RIGHT = {
+    **{name: (build, shape) for name, (build, shape, _) in PLANTED.items()},
+    "BatchNorm1d": (lambda: reference.BatchNorm1d(5), (9, 5)),
+    "BatchNorm2d, eval": (lambda: reference.BatchNorm2d(3).eval(), (2, 3, 4, 4)),
+    "ReLU": (reference.ReLU, (30, 20)),
+    "LeakyReLU at zeros": (reference.LeakyReLU, (4, 3, 0)),
+    "MaxPool2d, all equal": (lambda: reference.MaxPool2d(2), (2, 2, 4, 4, 0)),
+    "RunningMean": (RunningMeanRight, (4, 3)),
+    "Float32": (Float32, (4, 3)),
+    "network": (
+        lambda: reference.Sequential(
+            reference.Linear(6, 20, rng=1),
+            reference.ReLU(),
+            reference.BatchNorm1d(20),
+            reference.Dropout(rng=2),
+            reference.Linear(20, 3, rng=3),
+        ),
+        (16, 6),
+    ),
+}
+
+
+@pytest.mark.parametrize("scale", [1e-2, 1.0, 1e2])
+@pytest.mark.parametrize("name", RIGHT)
+def test_no_right_layer_is_called_wrong(name, scale):
+    build, shape = RIGHT[name]
+    equal = shape[-1] == 0
+    for seed in range(4):
+        x = np.random.default_rng(seed).normal(size=shape[:-1] if equal else shape)
+        result = check_gradients(build(), np.round(x) if equal else x * scale, seed=seed)
+        assert result.ok, result
+
+
+def test_coordinates_and_samples_that_do_not_see_each_other_share_a_forward():
+    class Counting(reference.Linear):
+        calls = 0
+
+        def forward(self, x):
+            Counting.calls += 1
+            return super().forward(x)
+
+    assert check_gradients(
+        Counting(32, 16, rng=0), np.random.default_rng(0).normal(size=(8, 32))
+    ).ok
+    assert Counting.calls < 150  # of 784 coordinates
+
+
+class SeesTheBatch(reference.Linear):
+    """Its output depends on the size of the batch, and rows see the last one."""
+
+    def forward(self, x):
+        return super().forward(x) / len(x) + np.square(x[-1:].sum())
+
+    def backward(self, grad_output):
+        x, *_ = self._saved
+        grad_input = super().backward(grad_output / len(grad_output))
+        grad_input[-1] += 2 * x[-1].sum() * grad_output.sum()
+        return grad_input
+
+
+def test_batches_are_only_used_where_samples_are_seen_to_be_independent():
+    x = np.random.default_rng(0).normal(size=(8, 32))
+    assert check_gradients(SeesTheBatch(32, 16, rng=0), x).ok
+    assert check_gradients(SeesTheBatch(32, 16, rng=0), np.zeros((8, 32))).ok
+
+
+# Several inputs and outputs
+
+
+class Attention:
+    """A layer of two inputs and two outputs, with indices that choose rows."""
+
+    def __init__(self, wrong=0):
+        self.wrong = wrong
+
+    def forward(self, query, key, rows):
+        self.saved = query, key, rows
+        return query[rows] * key, np.tanh(key)
+
+    def backward(self, grad_output, grad_other):
+        query, key, rows = self.saved
+        grad_query = np.zeros_like(query)
+        np.add.at(grad_query, rows, grad_output * key)
+        grad_key = grad_output * query[rows] + grad_other * (1 - np.tanh(key) ** 2)
+        return grad_query, grad_key + self.wrong
+
+
+ROWS = (X, X[:3] + 1, np.array([2, 0, 2]))
+
+
+def test_several_inputs_have_the_names_of_the_arguments_and_integers_no_gradient():
+    result = check_gradients(Attention(), ROWS)
+    assert result.ok, result
+    assert [tensor.name for tensor in result.tensors] == ["query", "key"]
+    wrong = check_gradients(Attention(wrong=1e-6), ROWS)
+    assert [tensor.ok for tensor in wrong.tensors] == [True, False]
+    assert list(check_gradients(Attention(), list(ROWS)).tensors[0].numerical.shape) == [4, 3]
+
+
+def test_a_backward_of_one_argument_gets_the_gradients_of_several_outputs_as_a_tuple():
+    class Paired(Attention):
+        def backward(self, grads):
+            return (*super().backward(*grads), None)  # an entry for the indices, too
+
+    assert check_gradients(Paired(), ROWS).ok
+    assert not check_gradients(Paired(wrong=1), ROWS).ok
+
+
+def test_a_backward_with_too_few_gradients_is_told_what_is_missing():
+    class Short(Attention):
+        def backward(self, *grads):
+            return super().backward(*grads)[0]
+
+    result = check_gradients(Short(), ROWS)
+    message = "Short.backward returned 1 gradient, not one for each of query, key"
+    assert [tensor.message for tensor in result.tensors] == [message] * 2
+
+
+def test_functions_of_several_inputs_return_a_gradient_for_each():
+    def dot(a, b, *ignored):
+        return (a * b).sum(), (b, a)
+
+    result = check_gradients(dot, (X, X + 1))
+    assert result.ok
+    assert [tensor.name for tensor in result.tensors] == ["a", "b"]
+    assert not check_gradients(lambda a, b: ((a * b).sum(), (b, b)), (X, X + 1)).ok
+    unnamed = check_gradients(lambda *x: ((x[0] * x[1]).sum(), (x[1], x[0])), (X, X + 1))
+    assert [tensor.name for tensor in unnamed.tensors] == ["input0", "input1"]
+
+    def chosen(values, rows):
+        gradient = np.zeros_like(values)
+        np.add.at(gradient, rows, 1.0)
+        return values[rows].sum(), (gradient,)
+
+    assert [t.name for t in check_gradients(chosen, (X, CLASSES)).tensors] == ["values"]
+
+
+def test_a_layer_of_integers_has_the_gradients_of_its_parameters():
+    class Embedding(Dense):
+        def forward(self, rows):
+            self.rows = rows
+            return self.W[rows] + self.b
+
+        def backward(self, dout):
+            self.dW, self.db = np.zeros_like(self.W), dout.sum(axis=0)
+            np.add.at(self.dW, self.rows, dout)
+
+    assert [t.name for t in check_gradients(Embedding(), CLASSES % 3).tensors] == ["W", "b"]
+    with pytest.raises(TypeError, match="x has only integers and Identity no parameters"):
+        check_gradients(reference.Identity(), CLASSES)
+
+
 # Kinks
 
 
@@ -435,6 +724,23 @@ def test_a_sample_is_deterministic_and_counted():
     [
         (square, [1.0, 2.0], {}, TypeError, "x is a list, not a NumPy array"),
         (square, np.array([1, 2]), {}, TypeError, "x has dtype int64, but only floating-point"),
+        (
+            square,
+            np.array([1j]),
+            {},
+            TypeError,
+            "x has dtype complex128, but only floating-point numbers have gradients: make f a "
+            "function of its real and its imaginary part",
+        ),
+        (lambda a, b: 0, (X, 3.0), {}, TypeError, "x[1] is a float, not a NumPy array"),
+        (lambda a, b: 0, (CLASSES, CLASSES), {}, TypeError, "every input is of integers, but only"),
+        (
+            lambda a, b: (a.sum() + b.sum(), a),
+            (X, X),
+            {},
+            TypeError,
+            "f returned 1 gradient, not one for each of a, b",
+        ),
         (square, np.zeros((0, 3)), {}, ValueError, "x is empty, of shape (0, 3)"),
         (square, np.array([np.inf]), {}, ValueError, "x is not finite everywhere"),
         (square, X, {"max_coordinates": 0}, ValueError, "max_coordinates=0 leaves nothing"),
@@ -575,3 +881,152 @@ def test_functions_get_tensors_if_x_is_one():
     assert check_gradients(by_autograd, x).dtype == "float64"
     assert x.grad is None
     assert check_gradients(lambda x: ((x**3).sum(), 3 * x**2), torch.from_numpy(X)).ok
+
+
+def autograd_function(torch, mistake=None):
+    """x @ w and its squares, with a backward that may be wrong."""
+
+    class Product(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx, x, w, rows):
+            ctx.save_for_backward(x, w)
+            ctx.rows = rows
+            product = x @ w
+            return product[rows], product**2
+
+        @staticmethod
+        def backward(ctx, grad_rows, grad_squares):
+            x, w = ctx.saved_tensors
+            grad = 2 * grad_squares * (x @ w)
+            grad.index_add_(0, ctx.rows, grad_rows)
+            grads = [grad @ w.T, x.T @ grad, None]
+            if mistake is not None:
+                grads[1].flatten()[-1] += mistake
+            return tuple(grads)
+
+    return Product
+
+
+def test_autograd_functions_by_their_apply():
+    torch = pytest.importorskip("torch")
+    x = (torch.from_numpy(X), torch.randn(3, 2), torch.tensor([0, 0, 3]))
+    right = check_gradients(autograd_function(torch).apply, x)
+    assert right.ok, right
+    assert right.dtype == "float64"
+    assert [tensor.name for tensor in right.tensors] == ["input0", "input1"]
+    arrays = tuple(tensor.numpy() for tensor in x)
+    assert check_gradients(autograd_function(torch).apply, arrays).ok
+    wrong = check_gradients(autograd_function(torch, 1e-5).apply, x)
+    assert [tensor.ok for tensor in wrong.tensors] == [True, False]
+    assert wrong.tensors[1].index == (2, 1)
+    with pytest.raises(TypeError, match=r"^Product is a class: pass Product.apply$"):
+        check_gradients(autograd_function(torch), x)
+
+
+def test_functions_of_tensors_have_the_gradients_of_autograd():
+    torch = pytest.importorskip("torch")
+
+    def loss(x, w):
+        return torch.tanh(x @ w).sum()
+
+    result = check_gradients(loss, (torch.from_numpy(X), torch.randn(3, 2)))
+    assert result.ok
+    assert [tensor.name for tensor in result.tensors] == ["x", "w"]
+
+    def penalty(x):  # uses autograd itself, so it needs a graph
+        x = x if x.requires_grad else x.requires_grad_()
+        (grad,) = torch.autograd.grad((x**3).sum(), x, create_graph=True)
+        return grad
+
+    assert check_gradients(penalty, torch.from_numpy(X)).ok
+
+
+@pytest.mark.parametrize(
+    ("f", "message"),
+    [
+        (lambda x: x.detach() * 2, "f returned no tensor that autograd can differentiate: compute"),
+        (lambda x: {"y": x}, "f returned a dict: check a function that returns a tuple of its"),
+        (lambda x: x * 1j, "f returned complex numbers: check a function that returns their real"),
+        (lambda x: [x, "y"], "f returned a str, not a torch.Tensor"),
+    ],
+)
+def test_what_autograd_cannot_do_is_one_clear_message(f, message):
+    torch = pytest.importorskip("torch")
+    try:
+        text = check_gradients(f, torch.from_numpy(X))["x"].message
+    except TypeError as error:
+        text = str(error)
+    assert text.startswith(message)
+
+
+def test_sparse_tensors_are_refused():
+    torch = pytest.importorskip("torch")
+    with pytest.raises(TypeError, match=r"^x is a sparse tensor: finite differences need a dense"):
+        check_gradients(lambda x: x * 2, torch.eye(3).to_sparse())
+
+
+def test_modules_of_several_inputs_and_outputs():
+    torch = pytest.importorskip("torch")
+    torch.manual_seed(0)
+    lstm = check_gradients(torch.nn.LSTM(3, 2), X[:, None])
+    assert lstm.ok, lstm
+    assert [t.name for t in lstm.tensors][:2] == ["input", "weight_ih_l0"]
+    bilinear = check_gradients(torch.nn.Bilinear(3, 3, 2), (X, X + 1))
+    assert bilinear.ok
+    names = ["input1", "input2", "weight", "bias"]
+    assert [tensor.name for tensor in bilinear.tensors] == names
+    pooled = check_gradients(torch.nn.MaxPool2d(2, return_indices=True), IMAGE)
+    assert pooled.ok
+    embedded = check_gradients(torch.nn.Embedding(5, 3), CLASSES)
+    assert [tensor.name for tensor in embedded.tensors] == ["weight"]
+    assert embedded.ok
+
+
+@pytest.mark.parametrize("mistake", MISTAKES, ids=lambda mistake: mistake.__name__)
+def test_a_mistake_planted_in_a_module_is_found(mistake):
+    torch = pytest.importorskip("torch")
+
+    class Spoil(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx, x):
+            return x.clone()
+
+        @staticmethod
+        def backward(ctx, grad):
+            wrong = grad.numpy().copy()
+            mistake(wrong, np.random.default_rng(7))
+            return torch.from_numpy(wrong)
+
+    class Module(torch.nn.Module):
+        def __init__(self, tensor):
+            super().__init__()
+            self.tensor = tensor
+            self.weight = torch.nn.Parameter(torch.randn(3, 2, 3, 3))
+            self.norm = torch.nn.BatchNorm2d(3)
+
+        def forward(self, input):
+            given = {"input": input, "weight": self.weight}
+            given[self.tensor] = Spoil.apply(given[self.tensor])
+            return self.norm(torch.conv2d(given["input"], given["weight"]))
+
+    torch.manual_seed(0)
+    for tensor in ("input", "weight"):
+        result = check_gradients(Module(tensor), IMAGE)
+        assert [found.name for found in result.tensors if not found.ok] == [tensor]
+
+
+def test_right_modules_are_never_called_wrong():
+    torch = pytest.importorskip("torch")
+    for seed in range(4):
+        torch.manual_seed(seed)
+        net = torch.nn.Sequential(
+            torch.nn.Conv2d(2, 4, 3, padding=1),
+            torch.nn.BatchNorm2d(4),
+            torch.nn.ReLU(),
+            torch.nn.MaxPool2d(2),
+            torch.nn.Dropout(),
+            torch.nn.Flatten(),
+            torch.nn.Linear(16, 3),
+        )
+        result = check_gradients(net, IMAGE, seed=seed)
+        assert result.ok, result

@@ -8,11 +8,18 @@ import time
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from functools import lru_cache
 
 import numpy as np
-from threadpoolctl import threadpool_limits
+from threadpoolctl import ThreadpoolController
 
 PATIENCE = 1.0  # seconds before there is a progress bar
+
+
+@lru_cache(maxsize=1)
+def _threads(modules: int) -> ThreadpoolController:
+    """Finding the libraries takes as long as a small check: done again when there may be others."""
+    return ThreadpoolController()
 
 
 @contextmanager
@@ -23,7 +30,7 @@ def undisturbed() -> Iterator[None]:
         warnings.simplefilter("ignore")
         stack.enter_context(np.errstate(all="ignore"))
         # Small arrays take several times longer with more threads.
-        stack.enter_context(threadpool_limits(1))
+        stack.enter_context(_threads(len(sys.modules)).limit(limits=1))
         stack.callback(random.setstate, random.getstate())
         stack.callback(np.random.set_state, np.random.get_state())
         if torch := sys.modules.get("torch"):
@@ -34,8 +41,8 @@ def undisturbed() -> Iterator[None]:
 
 
 @contextmanager
-def progress(total: int) -> Iterator[Callable[[], None]]:
-    """A function to call after each of `total` steps; on a terminal it draws a bar in long runs."""
+def progress() -> Iterator[Callable[[], None]]:
+    """A function to call after each step; on a terminal it draws a bar in long runs."""
     if not sys.stderr.isatty():
         yield lambda: None
         return
@@ -43,7 +50,7 @@ def progress(total: int) -> Iterator[Callable[[], None]]:
     from rich.progress import Progress
 
     bar = Progress(console=Console(stderr=True), transient=True)
-    task = bar.add_task("checking gradients", total=total)
+    task = bar.add_task("checking gradients", total=None)
     started = time.monotonic()
 
     def advance() -> None:

@@ -77,6 +77,27 @@ def extrapolated(changes: Changes, magnitude: float) -> Derivative:
 
 
 @dataclass(frozen=True)
+class Nearby(Derivative):
+    """A derivative with the slopes on both sides, `low` and `high`, extrapolated to the point.
+
+    They differ by more than the tolerance at a kink only: where phi is smooth, by O(h³).
+    """
+
+    low: Any
+    high: Any
+
+
+def nearby(changes: Changes, magnitude: float) -> Nearby:
+    """From phi at ±h and ±h/2: Richardson's combination on both sides, and on each of them."""
+    found = extrapolated(changes, magnitude)
+    with np.errstate(invalid="ignore"):
+        right = (4 * changes[STEP / 2] - changes[STEP]) / STEP
+        left = (changes[-STEP] - 4 * changes[-STEP / 2]) / STEP
+    low, high = np.minimum(left, right), np.maximum(left, right)
+    return Nearby(found.value, found.tolerance, low, high)
+
+
+@dataclass(frozen=True)
 class Sides:
     """The slopes on both sides of a point, from steps of three sizes."""
 

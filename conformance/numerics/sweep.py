@@ -21,9 +21,11 @@ from conformance.numerics.finite_differences import (
     STEP,
     Changes,
     Derivative,
+    Nearby,
     central_difference,
     extrapolated,
     forward_difference,
+    nearby,
     sides,
 )
 from conformance.numerics.influence import axes_to_slice, grouped, single, slices
@@ -59,10 +61,6 @@ class Forwards(Protocol):
 
     def __call__(self, values: Floats) -> Floats:
         """The changes, in the order of the values."""
-
-
-class NotFinite(Exception):
-    """f is not finite at the point or near it, so it has no derivative."""
 
 
 class Perturbations(Protocol):
@@ -101,7 +99,7 @@ class Directions:
 
 @dataclass
 class Estimates:
-    """Derivatives by target; NaN where none was tested.
+    """Derivatives by target; NaN where none was tested, infinite where f is not finite nearby.
 
     At a kink `value` is the nearest of the slopes around it.
     """
@@ -127,7 +125,9 @@ class Estimates:
 
     def put(self, targets: Integers, found: Derivative) -> None:
         """Enter estimates."""
-        self.value[targets], self.tolerance[targets] = found.value, found.tolerance
+        finite = np.isfinite(found.value) & np.isfinite(found.tolerance)
+        self.value[targets] = np.where(finite, found.value, np.inf)
+        self.tolerance[targets] = np.where(finite, found.tolerance, 0.0)
 
     def replace(self, targets: Integers, others: Estimates) -> None:
         """Take over estimates."""
@@ -189,7 +189,7 @@ class Sweep:
         if sliced:
             seen = {axis: part != 0 for axis, part in zip(sliced, others, strict=True)}
             groups = grouped(point.shape, seen)
-        self.groups = math.prod(groups.counts)
+        self.company, self.groups = groups, math.prod(groups.counts)
         chosen = np.zeros(self.groups, dtype=bool)
         chosen[sample(self.groups)] = True
         self.coordinates = self._estimate(
@@ -197,6 +197,11 @@ class Sweep:
         )
         if sliced:
             self._confirm(sample)
+
+    @property
+    def finite(self) -> bool:
+        """Whether f was finite wherever it was evaluated; where it is not, it has no derivative."""
+        return not (np.isinf(self.coordinates.value).any() or np.isinf(self.along.value).any())
 
     @property
     def wrong(self) -> NDArray[np.bool_]:
@@ -216,6 +221,16 @@ class Sweep:
         changes = self._changes(np.stack(moved)) @ self.cotangent
         slopes = (changes[::2] - changes[1::2]) / (2 * np.array(_CURVE))
         return _CURVE, np.abs(slopes - self.gradient[flat]).tolist()
+
+    def near(self, targets: Integers, factor: float, magnitude: float, alone: bool) -> Nearby:
+        """Derivatives by some coordinates, and one-sided ones, from steps `factor` times as long.
+
+        `magnitude` is that of f there. The coordinates are perturbed `alone` or in their groups.
+        """
+        groups = single(self.point.shape) if alone else self.company
+        longer = self._at(groups, targets, [factor * offset for offset in OFFSETS], {})
+        changes = {offset: longer[factor * offset] / factor for offset in OFFSETS}
+        return nearby(changes, magnitude / factor)
 
     def _changes(self, values: Floats) -> Floats:
         return self.forwards(values).reshape(len(values), -1)
@@ -272,10 +287,7 @@ class Sweep:
                 owners = perturbations.owners(some)
                 sums += [self._collected(owners, part, sums.shape[1]) for part in changes]
             known.update(zip(missing, sums, strict=True))
-        found = {offset: total[targets] for offset, total in known.items()}
-        if not all(np.isfinite(change).all() for change in found.values()):
-            raise NotFinite
-        return found
+        return {offset: total[targets] for offset, total in known.items()}
 
     def _collected(self, owners: Integers, changes: Floats, size: int) -> Floats:
         """The changes of phi by target: the terms of the outputs that show it."""

@@ -6,10 +6,11 @@ import pytest
 import conformance
 from conformance.candidates.implementation import Implementation
 from conformance.checks.differences.own_forward import BUDGET, finite_differences
-from conformance.checks.differences.perturbed import BATCH, PerturbedForwards
+from conformance.checks.differences.perturbed import PerturbedForwards
 from conformance.checks.evidence import Evidence, Memory
 from conformance.generation.drawing import choose
 from conformance.generation.programs import Programs
+from conformance.numerics.batching import BATCH
 from conformance.records.trial import Vary
 from conformance.sessions.in_process import InProcessSession
 from conformance.spec.bound_case import bind

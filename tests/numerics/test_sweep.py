@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from conformance.numerics.finite_differences import STEP
-from conformance.numerics.sweep import NotFinite, Sweep
+from conformance.numerics.sweep import Sweep
 
 rng = np.random.default_rng(0)
 
@@ -221,13 +221,20 @@ def test_curvature_is_no_kink():
 
 @pytest.mark.parametrize("value", [np.inf, np.nan])
 def test_a_function_that_is_not_finite_has_no_derivative(value):
-    with pytest.raises(NotFinite), np.errstate(invalid="ignore"):
-        swept(lambda x: x * value, np.ones((3, 4)), drawn(3, 4), drawn(3, 4))
+    with np.errstate(invalid="ignore"):
+        sweep = swept(lambda x: x * value, np.ones((3, 4)), drawn(3, 4), drawn(3, 4))
+    assert not sweep.finite
+    assert sweep.wrong.all()
 
 
 def test_nor_has_one_that_is_not_finite_beside_the_point():
-    with pytest.raises(NotFinite), np.errstate(invalid="ignore"):
-        swept(np.sqrt, np.ones((3, 4)), np.zeros((3, 4)), drawn(3, 4))
+    point = np.ones((3, 4))
+    point[1, 2] = 0
+    with np.errstate(invalid="ignore"):
+        sweep = swept(np.sqrt, drawn(3, 4) ** 0 / 2, point, np.ones((3, 4)))
+    assert not sweep.finite
+    assert np.flatnonzero(np.isinf(sweep.coordinates.value)).tolist() == [6]
+    assert np.flatnonzero(sweep.wrong).tolist() == [6]
 
 
 # --- the curve --------------------------------------------------------------------------------

@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from conformance.checks.evidence import Evidence, Stopped
-from conformance.numerics.tolerance import UNIT_ROUNDOFF, largest
+from conformance.numerics.batching import BATCH, WORTH, apart, batches, independent
+from conformance.numerics.tolerance import UNIT_ROUNDOFF
 from conformance.records.trial import Forward, Restore, Step, Vary
 
 Array = NDArray[Any]
-
-# How many values share a batch, and from how many on it pays to find out whether they may.
-BATCH = 16
-_WORTH = 32
 
 
 class PerturbedForwards:
@@ -39,7 +36,7 @@ class PerturbedForwards:
 
     def __call__(self, values: Array) -> Array:
         """By how much the output differs from that at the point: exactly 0 where it does not."""
-        if self.uncertain and len(values) >= _WORTH:
+        if self.uncertain and len(values) >= WORTH:
             self.uncertain = False
             found = self._certified(values)
             if found is not None:
@@ -57,51 +54,36 @@ class PerturbedForwards:
 
     def _together(self, values: Array) -> Array:
         """Many values in one call."""
-        return self._apart(self._run(*self._batches(values)), len(values))
-
-    def _apart(self, batches: list[Array], count: int) -> Array:
-        """The changes of the first `count` values in some batches.
-
-        Each place in a batch has its own center: where a row stands may decide in which order its
-        terms are added up.
-        """
-        rows = np.concatenate([batch - self.batch_center for batch in batches])
-        return rows.reshape(len(batches) * BATCH, -1, *rows.shape[1:])[:count]
+        assert self.batch_center is not None
+        return apart(self._parts(self._run(*self._batches(values))), self.batch_center, len(values))
 
     def _certified(self, values: Array) -> Array | None:
-        """The changes, from batches; None unless it is seen that parts of a batch are independent.
-
-        f of a concatenation must be the concatenation of f, up to rounding: products of larger
-        matrices may be added up in another order. And no part may see another, bit by bit.
-        """
+        """The changes, from batches; None unless parts of a batch are seen to be independent."""
         pair = np.stack([self.point, self.evidence.programs.inputs(1)[self.tensor]])
         same, mixed = self._batches(pair[:1]), self._batches(pair)
         try:
-            alone, center, replaced, *batches = self._run(
-                self._vary(pair), *same, *mixed, *self._batches(values)
-            )
-            parts, centers = (x.reshape(BATCH, *alone.shape[1:]) for x in (replaced, center))
+            alone, *outputs = self._run(self._vary(pair), *same, *mixed, *self._batches(values))
+            center, replaced, *rest = self._parts(outputs)
+            if not independent(alone, center, replaced, UNIT_ROUNDOFF["float64"]):
+                return None
         except (Stopped, ValueError):  # forward refuses such a batch, or returns another shape
             return None
-        allowed = 64 * UNIT_ROUNDOFF["float64"] * largest(alone)
-        concatenated = np.abs(parts[:2] - alone) <= allowed
-        unseen = np.delete(parts == centers, 1, axis=0)
-        if not (concatenated.all() and unseen.all()):
-            return None
         self.batch_center = center
-        return self._apart(batches, len(values))
+        return apart(rest, center, len(values))
+
+    def _parts(self, outputs: Sequence[Array]) -> list[Array]:
+        """Outputs of batches, each with the values of the batch along its first axis."""
+        return [output.reshape(BATCH, -1, *output.shape[1:]) for output in outputs]
 
     def _vary(self, values: Array) -> Step:
         return Vary(self.inputs, self.tensor, values)
 
     def _batches(self, values: Array) -> list[Step]:
         """Forward on batches of values; the last is filled up with the point."""
-        steps: list[Step] = []
         tiled = {name: np.concatenate([array] * BATCH) for name, array in self.inputs.items()}
-        for start in range(0, len(values), BATCH):
-            batch = np.concatenate(list(values[start : start + BATCH]))
-            rest = tiled[self.tensor][len(batch) :]
-            steps += [Restore(), Forward({**tiled, self.tensor: np.concatenate([batch, rest])})]
+        steps: list[Step] = []
+        for batch in batches(values, self.point):
+            steps += [Restore(), Forward({**tiled, self.tensor: batch})]
         return steps
 
     def _promised(self) -> bool:

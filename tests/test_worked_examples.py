@@ -51,7 +51,7 @@ def install(folder):
 
 def lines(text):
     """Lines of an output, without what differs between machines, and how many checks there are."""
-    text = re.sub(r"oracle=(recorded )?\S+ ?[\d.]*", "oracle=#", text)
+    text = re.sub(r"oracle=.*", "oracle=#", text)
     text = re.sub(r"\d\.\de[-+]\d\d", "#", text)
     failures, table, counts = text.partition("\nlayer ")
     counts = COUNT.sub("#", counts)

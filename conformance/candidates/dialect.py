@@ -116,12 +116,17 @@ def as_array(value: Any, what: str, dtype: np.dtype[Any]) -> AnyArray:
     A Python number has no dtype of its own: it takes the trial's.
     """
     if isinstance(value, np.ndarray | np.generic):
+        if np.ma.is_masked(value):
+            raise ContractError(f"{what} is an array with masked elements")
         array = np.asarray(value)
-        if array.dtype.kind not in "fiub":
+        if array.dtype.kind not in "fiu":
             raise ContractError(f"{what} is an array of dtype {array.dtype}, not of numbers")
         return array
     if isinstance(value, bool | int | float):
-        return np.asarray(value, dtype=dtype)
+        try:
+            return np.asarray(value, dtype=dtype)
+        except OverflowError:
+            raise ContractError(f"{what} is an integer too large for {dtype}") from None
     article = "None" if value is None else f"a {name_of(type(value))}"
     raise ContractError(f"{what} is {article}, not a NumPy array")
 

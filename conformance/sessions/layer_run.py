@@ -66,7 +66,7 @@ class LayerRun(Run):
         first = subject = self.build()
         self.stage = "parameters"
         for name in (*self.trial.parameters, *self.trial.buffers):
-            self.initial[name] = subject.get(name).copy()
+            self.initial[name] = self.copy_of(subject, name)
         self._restore(subject, {})
         for step in self.trial.steps:
             self.heard.clear()
@@ -135,7 +135,7 @@ class LayerRun(Run):
             case LookFor(names=names):
                 self.stage = "inspect"
                 found = [name for name in names if subject.holds(name)]
-                return StepRecord(outputs={name: subject.get(name).copy() for name in found})
+                return StepRecord(outputs={name: self.copy_of(subject, name) for name in found})
             case Overwrite(what=what):
                 return StepRecord(mutated=self._overwrite(subject, what))
             case ReadOnly():
@@ -163,7 +163,7 @@ class LayerRun(Run):
         self.returned = {**self.returned, **live}
         return StepRecord(
             outputs=_copied(live),
-            buffers={name: subject.get(name).copy() for name in self.trial.buffers},
+            buffers={name: self.copy_of(subject, name) for name in self.trial.buffers},
             mutated=_changed(before, self._watched(subject)),
             rewritten=rewritten,
         )
@@ -208,7 +208,7 @@ class LayerRun(Run):
         return StepRecord(
             input_gradients=_copied(live),
             parameter_gradients=gradients,
-            buffers={name: subject.get(name).copy() for name in self.trial.buffers},
+            buffers={name: self.copy_of(subject, name) for name in self.trial.buffers},
             mutated=_changed(before, self._watched(subject)),
             absent=absent,
             rewritten=rewritten,
@@ -253,7 +253,7 @@ class LayerRun(Run):
         found, absent = {}, {}
         for name in self.trial.parameters:
             try:
-                found[name] = subject.gradient(name).copy()
+                found[name] = self.gradient_of(subject, name)
             except ContractError as error:
                 absent[name] = str(error)
         return found, absent
@@ -261,11 +261,11 @@ class LayerRun(Run):
     def _watched(self, subject: Subject) -> Arrays:
         """Copies of what no call may change: what it was given, and the parameters."""
         watched = _copied(self.given)
-        return watched | {name: subject.get(name).copy() for name in self.trial.parameters}
+        return watched | {name: self.copy_of(subject, name) for name in self.trial.parameters}
 
     def _state(self, subject: Subject) -> dict[str, AnyArray]:
         """Copies of the parameters and buffers."""
-        return {n: subject.get(n).copy() for n in (*self.trial.parameters, *self.trial.buffers)}
+        return {n: self.copy_of(subject, n) for n in (*self.trial.parameters, *self.trial.buffers)}
 
 
 def _copied(arrays: Arrays) -> dict[str, AnyArray]:

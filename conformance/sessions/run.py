@@ -12,8 +12,11 @@ from conformance.candidates.dialect import (
     AnyArray,
     ContractError,
     NotImplementedHere,
+    Subject,
+    as_array,
     dtype_of,
 )
+from conformance.candidates.dialect_training import OptimizerSubject
 from conformance.candidates.implementation import Implementation
 from conformance.candidates.trouble import describe_exception, is_our_fault
 from conformance.candidates.wiring.wiring import Found
@@ -109,6 +112,20 @@ class Run(ABC):
             raise NotImplementedHere("not implemented")
         self.stage = "build"
         return found
+
+    def copy_of(self, subject: Subject | OptimizerSubject, name: str) -> AnyArray:
+        """A copy of a parameter or buffer; `ContractError` if it is no array of numbers."""
+        return self._number_array(subject.get(name), name, name)
+
+    def gradient_of(self, subject: Subject | OptimizerSubject, name: str) -> AnyArray:
+        """A copy of a parameter's gradient; `ContractError` if it is no array of numbers."""
+        return self._number_array(subject.gradient(name), f"the gradient of {name}", name)
+
+    def _number_array(self, value: AnyArray, what: str, tensor: str) -> AnyArray:
+        try:
+            return as_array(value, what, self.dtype).copy()
+        except ContractError as error:
+            raise ContractError(str(error), tensor) from None
 
     def cast(self, array: AnyArray) -> AnyArray:
         """A fresh copy in the trial's dtype; indices stay integers."""

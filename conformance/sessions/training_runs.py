@@ -44,7 +44,7 @@ class OptimizerRun(Run):
                 case ZeroGrad():
                     self.stage = "zero_grad"
                     subject.zero_grad()
-                    zeroed = {n: subject.gradient(n).copy() for n in self.trial.parameters}
+                    zeroed = {n: self.gradient_of(subject, n) for n in self.trial.parameters}
                     self.records.append(StepRecord(parameter_gradients=zeroed))
                 case _:
                     raise TypeError(f"an optimizer takes no step {step.do!r}")
@@ -66,7 +66,7 @@ class OptimizerRun(Run):
             if now[name].shape != given.shape or (now[name] != given).any()
         ]
         return StepRecord(
-            outputs={name: subject.get(name).copy() for name in self.trial.parameters},
+            outputs={name: self.copy_of(subject, name) for name in self.trial.parameters},
             mutated=tuple(f"grad_{name}" for name in changed),
         )
 
@@ -153,8 +153,8 @@ class NetRun(Run):
         [gradient] = loss.backward(np.ones((), self.dtype))
         net.backward(as_array(gradient, "the gradient of the loss", self.dtype).copy())
         # A copy of each gradient: some layers put new arrays in the place of the old ones.
-        optimizer.update({n: net.gradient(n).copy() for n in self.trial.parameters})
+        optimizer.update({n: self.gradient_of(net, n) for n in self.trial.parameters})
         outputs = {"loss": value.copy()}
         if step.show:
-            outputs |= {name: net.get(name).copy() for name in self.trial.parameters}
+            outputs |= {name: self.copy_of(net, name) for name in self.trial.parameters}
         return StepRecord(outputs=outputs)

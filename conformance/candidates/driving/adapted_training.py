@@ -24,7 +24,13 @@ from conformance.candidates.dialect import (
     given_arguments,
 )
 from conformance.candidates.driving.native import NativeDialect
-from conformance.candidates.driving.native_training import fresh_pairs, pairs_over, set_rate
+from conformance.candidates.driving.native_training import (
+    as_rate,
+    fresh_pairs,
+    pairs_over,
+    reported_rate,
+    set_rate,
+)
 from conformance.candidates.wiring.arguments import positional
 from conformance.candidates.wiring.names import ARGUMENTS
 from conformance.candidates.wiring.wiring import Wiring
@@ -238,10 +244,15 @@ class AdaptedOptimizer:
         for (array, gradient), holder in zip(self.pairs.values(), self.holders, strict=True):
             _put(holder, array, gradient)
         self.call()
-        for (array, _), holder in zip(self.pairs.values(), self.holders, strict=True):
+        for (name, (array, _)), holder in zip(self.pairs.items(), self.holders, strict=True):
             found = held_array(holder)
             if found is not array:
-                array[...] = found
+                try:
+                    array[...] = found
+                except (OverflowError, TypeError, ValueError) as error:
+                    raise ContractError(
+                        f"what step() makes of {name} is no such array: {error}"
+                    ) from None
 
     def zero_grad(self) -> None:
         """The optimizer's own method; without one the gradients are the suite's to zero."""
@@ -449,14 +460,13 @@ class AdaptedScheduler:
 
     def rate(self) -> float:
         """The optimizer's rate."""
-        return float(self.holder.lr)
+        return as_rate(self.holder.lr, "the optimizer's lr")
 
     def reported(self) -> float:
         """``get_last_lr()`` or ``get_lr()``; the applied rate where it reports none."""
         for name in ("get_last_lr", "get_lr"):
             if callable(method := getattr(self.scheduler, name, None)):
-                value = method()
-                return float(value[0] if isinstance(value, list | tuple) else value)
+                return reported_rate(method())
         return self.rate()
 
 

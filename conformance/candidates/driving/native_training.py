@@ -17,6 +17,7 @@ from conformance.candidates.dialect import (
     NotImplementedHere,
     dtype_of,
 )
+from conformance.records.foreign import name_of
 from conformance.records.trial import Trial
 
 
@@ -37,6 +38,21 @@ def set_rate(optimizer: Any, names: Sequence[str], rate: float) -> None:
             "changed between steps"
         )
     setattr(optimizer, name, rate)
+
+
+def as_rate(value: Any, what: str) -> float:
+    """A learning rate as a number; `ContractError` if it is none."""
+    try:
+        return float(value)
+    except (OverflowError, TypeError, ValueError):
+        kind = "None" if value is None else f"a {name_of(type(value))}"
+        raise ContractError(f"{what} is {kind}, not a number") from None
+
+
+def reported_rate(value: Any) -> float:
+    """What ``get_last_lr()`` gave: a number, or a list with one."""
+    first = value[0] if isinstance(value, list | tuple) and value else value
+    return as_rate(first, "what get_last_lr() returns")
 
 
 class NativeOptimizer:
@@ -89,12 +105,12 @@ class NativeScheduler:
 
     def rate(self) -> float:
         """The optimizer's ``lr``."""
-        return float(self.holder.lr)
+        return as_rate(self.holder.lr, "the optimizer's lr")
 
     def reported(self) -> float:
         """``get_last_lr()``: a number, or a list with one."""
         value = call_method(self.scheduler, "get_last_lr")
-        return float(value[0] if isinstance(value, list | tuple) else value)
+        return reported_rate(value)
 
 
 def fresh_pairs(trial: Trial) -> dict[str, tuple[AnyArray, AnyArray]]:

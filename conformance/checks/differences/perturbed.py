@@ -102,4 +102,5 @@ class PerturbedForwards:
         observation = self.evidence.candidate.run(trial)
         if observation.trouble is not None:
             raise Stopped(observation.trouble)
-        return [step.outputs[self.output] for step in observation.steps if step.outputs]
+        outputs = (step.outputs[self.output] for step in observation.steps if step.outputs)
+        return [np.asarray(output, dtype=np.float64) for output in outputs]

@@ -79,7 +79,10 @@ def outputs_of(evidence: Evidence, relation: Relation, *inputs: Array) -> list[A
     """The first output for each value of the first input."""
     name, _ = first_input(evidence)
     trial = evidence.programs.varied(relation, name, list(inputs))
-    return [next(iter(o.values())) for o in evidence.outputs(trial, len(inputs))]
+    return [
+        np.asarray(next(iter(o.values())), np.float64)  # differences of unsigned ones wrap
+        for o in evidence.outputs(trial, len(inputs))
+    ]
 
 
 def compare_outputs(

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from conformance.candidates.loading.paths import ImplementationError
     from conformance.candidates.wiring.binding_file import BindingError
     from conformance.errors import ConformanceError, UnknownLayer
+    from conformance.extensions import ExtensionError
     from conformance.gradients import GradientCheck, assert_gradients, check_gradients
     from conformance.oracles.choice import OracleUnavailable
     from conformance.oracles.oracle import OracleError
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 __all__ = [
     "BindingError",
     "ConformanceError",
+    "ExtensionError",
     "GapsError",
     "GradientCheck",
     "ImplementationError",
@@ -43,6 +45,7 @@ __all__ = [
 _HOMES = {
     "BindingError": "conformance.candidates.wiring.binding_file",
     "ConformanceError": "conformance.errors",
+    "ExtensionError": "conformance.extensions",
     "GapsError": "conformance.runner.gaps",
     "GradientCheck": "conformance.gradients",
     "ImplementationError": "conformance.candidates.loading.paths",

@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from conformance import extensions
 from conformance.candidates.implementation import Implementation
 from conformance.candidates.loading.paths import ImplementationError, binding_beside, read_binding
 from conformance.candidates.wiring.binding_file import NO_BINDING
@@ -73,6 +74,8 @@ def grade(
         A spec file has mistakes.
     OracleUnavailable
         The oracle asked for cannot be had here.
+    ExtensionError
+        An installed extension cannot be loaded.
 
     Examples
     --------
@@ -81,6 +84,7 @@ def grade(
     >>> report.ok
     True
     """
+    extensions.verify()
     files = [Path(path) for path in specs or ()]
     settings = Settings(
         implementation=_name(implementation),

@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from conformance.errors import ConformanceError
+
 NO_BENCHMARKS = (
     "--benchmark-only times layers with pytest-benchmark, which is not installed here. "
     "Install the extra `benchmark`: pip install -e '.[benchmark]' in a clone of the suite."
@@ -70,6 +72,7 @@ _OPTIONS: tuple[tuple[str, str | tuple[str, ...], str, str], ...] = (
         "",
         "Write index.html, report.json, summary.md and badge.json into this folder.",
     ),
+    ("specs", "DIR", "", "Grade the specs in this folder, too."),
     ("gaps", "FILE", "", "Failures that are expected, each with a reason (TOML)."),
 )
 
@@ -201,7 +204,10 @@ def _make_folder(folder: Path, given: str) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     """Hand over to `conformance.pytest_run.session` if there is something to grade."""
     if implementation_of(config) and not config.option.help:
-        from conformance.pytest_run.session import Conformance
+        try:
+            from conformance.pytest_run.session import Conformance
+        except ConformanceError as error:  # a broken extension
+            raise pytest.UsageError(str(error)) from None
 
         if config.getoption("benchmark_only", False) and find_spec("pytest_benchmark") is None:
             raise pytest.UsageError(NO_BENCHMARKS)

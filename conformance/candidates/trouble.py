@@ -9,6 +9,7 @@ import traceback
 from pathlib import Path
 from types import FrameType
 
+from conformance.extensions import ExtensionError
 from conformance.records.foreign import name_of, plain, text_of
 
 _IMPORT_MACHINERY = ("importlib", "_pytest")
@@ -62,6 +63,8 @@ def is_our_fault(error: BaseException) -> bool:
     the way, is a fault of ours; a lack of memory or of stack may be anybody's. Raised in
     `candidates`, it may be the call itself that failed.
     """
+    if isinstance(error, ExtensionError):
+        return True
     if not isinstance(error, Exception) or isinstance(error, MemoryError | RecursionError):
         return False
     files = [frame.filename for frame in traceback.extract_tb(error.__traceback__)]

@@ -21,6 +21,10 @@ from conformance.checks.check import CATALOGUE, GROUPS, Check
 from conformance.checks.errors.contracts import ERROR_CONTRACT
 from conformance.checks.evidence import Evidence, Memory, NoOracle, Stopped
 
+from conformance.checks.installed import add_installed
+
+add_installed()
+
 # Plans and documents follow the order of the report's columns, not that of the imports above.
 CATALOGUE.sort(key=lambda entry: GROUPS.index(entry.group))
 

@@ -100,7 +100,8 @@ def check(
     kinds: tuple[Kind, ...] = LAYERS,
 ) -> Callable[[JudgingFunction], JudgingFunction]:
     """Put a judging function into the catalogue."""
-    assert group in GROUPS
+    if group not in GROUPS:
+        raise ValueError(f"check {name}: there is no group {group!r}: {', '.join(GROUPS)}")
 
     def register(judge: JudgingFunction) -> JudgingFunction:
         CATALOGUE.append(

@@ -52,4 +52,10 @@ def options(
 
 def main() -> None:
     """Run the command."""
-    app(prog_name="conformance")  # also as `python -m conformance`
+    from conformance.cli.output import fail
+    from conformance.errors import ConformanceError
+
+    try:
+        app(prog_name="conformance")  # also as `python -m conformance`
+    except ConformanceError as error:
+        raise SystemExit(fail(str(error)).exit_code) from None

@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from conformance import extensions
 from conformance.candidates.loading.paths import ImplementationError, read_binding, resolve
+from conformance.extensions import ExtensionError
 from conformance.oracles.choice import Judge, OracleUnavailable
 from conformance.pytest_run import summary
 from conformance.pytest_run.collection import (
@@ -83,6 +85,7 @@ class Conformance:
                 )
             self.benchmarks = Benchmarks(settings)
         try:
+            extensions.verify()
             refuse_several(config, settings.implementation)
             resolve(settings.implementation, binding=settings.binding)
             Judge(settings.oracle, settings.implementation)
@@ -91,7 +94,13 @@ class Conformance:
             self.layers = {self._layer(name) for name in settings.layers}
             if self.gaps_file is not None and not (update_gaps and not self.gaps_file.exists()):
                 self.gaps = load_gaps(self.gaps_file)
-        except (ImplementationError, OracleUnavailable, SpecError, GapsError) as error:
+        except (
+            ExtensionError,
+            ImplementationError,
+            OracleUnavailable,
+            SpecError,
+            GapsError,
+        ) as error:
             raise pytest.UsageError(str(error)) from None
         except KeyError as error:
             raise pytest.UsageError(f"--conformance-layers: {error.args[0]}") from None
@@ -322,7 +331,11 @@ class Conformance:
             from conformance.reports.folder import write_folder
 
             folder = Path(self.config.invocation_params.dir, self.report_folder)
-            self.written = write_folder(self.report, folder)
+            try:
+                self.written = write_folder(self.report, folder)
+            except ExtensionError as error:
+                self.stale.append(str(error))
+                session.exitstatus = pytest.ExitCode.INTERNAL_ERROR
 
     def _print_summary(self) -> None:
         """The table, and the line that sums up; after everything that pytest itself prints."""

@@ -37,8 +37,7 @@ from conformance.candidates.driving.adapted_training import (
     read_options,
     words_for,
 )
-from conformance.candidates.driving.derivative import Derivative
-from conformance.candidates.driving.dictionaries import Dictionaries
+from conformance.candidates.driving.dialects import styles
 from conformance.candidates.driving.functions import (
     ELEMENTWISE,
     FunctionsDialect,
@@ -48,11 +47,9 @@ from conformance.candidates.driving.functions import (
     options_argument,
 )
 from conformance.candidates.driving.native import NativeContainer, NativeDialect, NativeSubject
-from conformance.candidates.driving.parameter_object import ParameterObject
 from conformance.candidates.driving.stored_input import StoredInput
 from conformance.candidates.driving.style import Held, Style, target_first
 from conformance.candidates.driving.torch7 import Torch7
-from conformance.candidates.driving.variable import Variable
 from conformance.candidates.trouble import describe_exception
 from conformance.candidates.wiring.arguments import (
     Construction,
@@ -65,19 +62,10 @@ from conformance.candidates.wiring.names import CLASSES, TENSORS, normalised, ra
 from conformance.candidates.wiring.places import Layout, follow, layout_between, parse_layout, plain
 from conformance.candidates.wiring.probe import Probe, probe_for
 from conformance.candidates.wiring.wiring import Found, Placed, Wiring
+from conformance.extensions import ExtensionError
 from conformance.records.trial import Trial
 
 NOTHING_SAID = Target()
-
-# In the order in which they are asked.
-STYLES: tuple[Style, ...] = (
-    Variable(),
-    ParameterObject(),
-    Dictionaries(),
-    Torch7(),
-    Derivative(),
-    StoredInput(),
-)
 
 # Names that could mean several specs: which one shows in what they accept.
 _GENERIC = frozenset(
@@ -150,7 +138,7 @@ def attempt(call: Callable[[], Any]) -> tuple[Any, str | None]:
             return call(), None
         except (ContractError, NotImplementedHere) as error:
             return None, str(error)
-        except KeyboardInterrupt:
+        except (KeyboardInterrupt, ExtensionError):
             raise
         except BaseException as error:
             message, where = describe_exception(error)
@@ -190,12 +178,12 @@ def examine(named: Named, probe: Probe, said: Target = NOTHING_SAID) -> Found | 
             return Found(name, factory, NativeDialect())  # grading says what it raised
         wiring = Wiring(construction, missing={"": refusal})
         return Found(name, factory, AdaptedDialect(StoredInput(), wiring), wiring)
-    styles = [style for style in STYLES if style.speaks(layer)]
+    fitting = [style for style in styles() if style.speaks(layer)]
     if said.dialect not in (None, "native"):
-        styles = [style for style in STYLES if style.name == said.dialect]
-    wirings = [plan_for(style, factory, construction, probe, said) for style in styles]
+        fitting = [style for style in styles() if style.name == said.dialect]
+    wirings = [plan_for(style, factory, construction, probe, said) for style in fitting]
     style, wiring = min(
-        zip(styles, wirings, strict=True), key=lambda pair: len(pair[1].missing)
+        zip(fitting, wirings, strict=True), key=lambda pair: len(pair[1].missing)
     )  # the first of equals
     if normalised(name) in _GENERIC and not _takes_the_input(style, wiring, factory, probe):
         return None

@@ -14,6 +14,7 @@ from conformance.candidates.dialect import ContractError, NotImplementedHere
 from conformance.candidates.driving.adapted import AdaptedSubject
 from conformance.candidates.driving.style import gradient_at
 from conformance.candidates.implementation import Implementation
+from conformance.candidates.wiring.dialect_names import NATIVE, dialect_names
 from conformance.candidates.wiring.names import CLASSES
 from conformance.candidates.wiring.places import follow
 from conformance.candidates.wiring.probe import Probe, bundled_probe
@@ -47,6 +48,7 @@ class InspectedSpec:
     others: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     fix: tuple[str, ...] = ()
+    function: bool = False
 
 
 def inspect_implementation(
@@ -85,6 +87,7 @@ def _row(implementation: Implementation, spec: Spec) -> InspectedSpec:
         others=found.others,
         notes=found.notes,
         fix=_fix(spec, found),
+        function=not isinstance(found.factory, type),
     )
 
 
@@ -158,7 +161,9 @@ def rows_as_binding(implementation: Implementation, rows: Iterable[InspectedSpec
     """
     parts = ["# What serves which spec. docs/bindings.md explains every key.\n"]
     for row in rows:
-        if row.target and row.dialect != "native" and "," not in row.target:
+        if row.function:
+            parts.append(f"# {row.spec} is served by {row.target}, found by name.\n")
+        elif row.target and row.dialect != NATIVE:
             parts.append(_table(implementation, row))
     return "\n".join(parts)
 
@@ -166,7 +171,7 @@ def rows_as_binding(implementation: Implementation, rows: Iterable[InspectedSpec
 def _table(implementation: Implementation, row: InspectedSpec) -> str:
     said = implementation.binding.get(row.spec)
     lines = [f"[{row.spec}]", f"target = {_toml(row.target)}"]
-    if row.dialect in _STYLES:
+    if row.dialect in dialect_names():
         lines.append(f"dialect = {_toml(row.dialect)}")
     if row.arguments:
         lines.append(f"arguments = {_toml(dict(row.arguments))}")
@@ -189,13 +194,10 @@ def _table(implementation: Implementation, row: InspectedSpec) -> str:
         }
         for name, tensor in row.tensors.items()
     }
-    if tensors and row.dialect in _STYLES:
+    if tensors and row.dialect in dialect_names():
         lines += ["", f"[{row.spec}.parameters]"]
         lines += [f"{name} = {_toml(entry)}" for name, entry in tensors.items()]
     return "\n".join(lines) + "\n"
-
-
-_STYLES = ("torch7", "stored-input", "parameter-object", "variable", "dictionary")
 
 
 def _is_place(gradient: str) -> bool:

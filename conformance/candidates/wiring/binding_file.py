@@ -10,10 +10,19 @@ import tomllib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    TypeAdapter,
+    ValidationError,
+    WithJsonSchema,
+)
 
+from conformance.candidates.wiring.dialect_names import BUNDLED, dialect_names
 from conformance.candidates.wiring.places import parse_layout
 from conformance.spec.catalogue import bundled_specs
 from conformance.spec.expressions import ExpressionError, parse_expression
@@ -25,16 +34,6 @@ from conformance.spec.problems import Place, Problem, SpecError, SpecProblem, su
 FILE_NAME = "conformance.toml"
 # An attribute of a module or package: where its binding is, beside the module.
 ATTRIBUTE = "__conformance_binding__"
-
-DialectName = Literal[
-    "native",
-    "torch7",
-    "stored-input",
-    "parameter-object",
-    "variable",
-    "dictionary",
-    "derivative",
-]
 
 
 class BindingError(SpecError):
@@ -49,9 +48,23 @@ def _expression(text: str) -> str:
     return text
 
 
+def _dialect(text: str) -> str:
+    if text not in (known := dialect_names()):
+        raise ValueError(f"there is no dialect {text!r}{suggestion(text, known)}")
+    return text
+
+
 def _layout(text: str) -> str:
     parse_layout(text)
     return text
+
+
+# Editors complete the bundled names; those of extensions are valid, too.
+DialectName = Annotated[
+    str,
+    AfterValidator(_dialect),
+    WithJsonSchema({"anyOf": [{"enum": list(BUNDLED)}, {"type": "string"}]}),
+]
 
 
 class Strict(BaseModel):

@@ -155,7 +155,7 @@ def first_with_modes(bound: BoundCase, mode: str | None) -> Iterable[str]:
     requires=("shape",),
 )
 def mode_again(evidence: Evidence) -> Iterator[Finding]:
-    """Switching modes changes no parameter and no buffer, and switching twice changes nothing either.
+    """Switching modes changes no parameter and no buffer, and neither does switching twice.
 
     This goes wrong when `eval()` prepares something in place (weights scaled by 1 - p, statistics
     folded into the weight) that `train()` takes back once, or not at all.

@@ -67,8 +67,7 @@ class Grader:
     def oracle(self) -> Judge:
         """The oracles, loaded when the first expectation is needed."""
         settings = self.settings
-        quick = settings.profile == "quick"
-        return Judge(settings.oracle, settings.implementation, self.session.conventions(), quick)
+        return Judge(settings.oracle, settings.implementation, self.session.conventions())
 
     def verdict(self, planned: Planned) -> Verdict:
         """The verdict of one check; a failure that is a known gap is `xfailed`."""
@@ -195,9 +194,9 @@ class Grader:
         session: Session | None = None,
         memory: Memory | None = None,
     ) -> Evidence:
-        programs = Programs(bound, planned.mode, self.settings.seed)
-        if memory is None:
-            memory = self._remembered((planned.spec.path, programs.identity, planned.mode))
+        remembered = self._remembered(Programs(bound, planned.mode, self.settings.seed))
+        programs = remembered.programs
+        assert programs is not None
         return Evidence(
             bound=bound,
             mode=planned.mode,
@@ -206,13 +205,14 @@ class Grader:
             programs=programs,
             candidate=session or self.session,
             oracle=self.oracle,
-            memory=memory,
+            memory=memory or remembered,
         )
 
-    def _remembered(self, case: tuple[str, str, str | None]) -> Memory:
+    def _remembered(self, programs: Programs) -> Memory:
         """What is known of a case; of those that nobody has asked for the longest, nothing."""
+        case = (programs.bound.spec.path, programs.identity, programs.mode)
         # The case in hand goes to the end.
-        self._memories[case] = memory = self._memories.pop(case, None) or Memory()
+        self._memories[case] = memory = self._memories.pop(case, None) or Memory(programs)
         if len(self._memories) > CASES_IN_MEMORY:
             del self._memories[next(iter(self._memories))]
         return memory

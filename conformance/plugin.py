@@ -32,8 +32,8 @@ _OPTIONS: tuple[tuple[str, str | tuple[str, ...], str, str], ...] = (
         "oracle",
         ("auto", "torch", "recorded", "reference"),
         "auto",
-        "Where expected values come from (default: auto: PyTorch where it is installed, else "
-        "recordings, and the bundled reference for what has none).",
+        "Where expected values come from (default: auto: recordings of PyTorch, the bundled "
+        "reference for what has none, live PyTorch for specs of your own).",
     ),
     (
         "profile",

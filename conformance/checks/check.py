@@ -43,6 +43,9 @@ class Check:
     `requires` names checks that must have passed, on the same case, for this one to make sense;
     those that do not apply to the case are not waited for.
     `generated` says whether it takes part in generated cases; `kinds` which specs it is for.
+    `scripted`: one forward and one backward show a failure, so a script can be written for it.
+    `per_gradient`: a finding about one gradient blocks the checks of that gradient alone.
+    `own_derivative` names the check that compares the same gradient with the candidate's forward.
     """
 
     name: str
@@ -54,6 +57,9 @@ class Check:
     dtypes: tuple[str, ...] = ("float64",)
     generated: bool = False
     kinds: tuple[Kind, ...] = LAYERS
+    scripted: bool = False
+    per_gradient: bool = False
+    own_derivative: str = ""
 
     @property
     def documentation(self) -> str:
@@ -98,14 +104,30 @@ def check(
     dtypes: tuple[str, ...] = ("float64",),
     generated: bool = False,
     kinds: tuple[Kind, ...] = LAYERS,
+    scripted: bool = False,
+    per_gradient: bool = False,
+    own_derivative: str = "",
 ) -> Callable[[JudgingFunction], JudgingFunction]:
-    """Put a judging function into the catalogue."""
+    """Put a judging function into the catalogue; the arguments are those of `Check`."""
     if group not in GROUPS:
         raise ValueError(f"check {name}: there is no group {group!r}: {', '.join(GROUPS)}")
 
     def register(judge: JudgingFunction) -> JudgingFunction:
         CATALOGUE.append(
-            Check(name, group, tier, judge, targets, requires, dtypes, generated, kinds)
+            Check(
+                name,
+                group,
+                tier,
+                judge,
+                targets,
+                requires,
+                dtypes,
+                generated,
+                kinds,
+                scripted,
+                per_gradient,
+                own_derivative,
+            )
         )
         return judge
 

@@ -1,7 +1,7 @@
 """What a judging function gets to see: observations of the candidate, and what was expected.
 
-It never touches the candidate. Observations and expectations are remembered, so the checks of one
-case share the trials that they have in common.
+It never touches the candidate: it asks its evidence. Observations and expectations are remembered,
+so the checks of one case share the trials that they have in common.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from conformance.generation.programs import Programs
 from conformance.numerics.comparison import compare
 from conformance.numerics.tolerance import Expected
+from conformance.oracles.accuracy import expected_steps
 from conformance.oracles.oracle import Expectation
 from conformance.records.observation import Observation, StepRecord, Trouble
 from conformance.records.trial import Dtype, Trial
@@ -44,10 +45,15 @@ class Expects(Protocol):
 
 @dataclass
 class Memory:
-    """Observations and expectations of one case in one mode, by trial."""
+    """What is known of one case in one mode: what was drawn, observed and expected.
 
-    observations: dict[tuple[str, str], Observation] = field(default_factory=dict)
-    expectations: dict[str, Expectation | None] = field(default_factory=dict)
+    Trials are told apart by their content (`Trial.content`), not by the words of their keys. An
+    expectation also depends on the key: the bounds of its probes are drawn from it.
+    """
+
+    programs: Programs | None = None
+    observations: dict[tuple[bytes, str], Observation] = field(default_factory=dict)
+    expectations: dict[tuple[str, bytes], Expectation | None] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -69,12 +75,24 @@ class Evidence:
     printed: dict[str, None] = field(default_factory=dict)
 
     def observe(self, trial: Trial) -> Observation:
-        """What the candidate shows."""
-        key = (trial.key, self.dtype)
+        """What the candidate shows; remembered, so the same program is run once."""
+        key = (trial.content(), self.dtype)
         if key not in self.memory.observations:
-            narrowed = replace(trial, dtype=cast(Dtype, self.dtype))
-            self.memory.observations[key] = self.candidate.run(narrowed)
-        observation = self.memory.observations[key]
+            self.memory.observations[key] = self._run(trial)
+        return self._heard(self.memory.observations[key])
+
+    def observe_once(self, trial: Trial) -> Observation:
+        """What the candidate shows, not remembered: it would be large."""
+        return self._heard(self._run(trial))
+
+    def own(self, trial: Trial) -> tuple[Mapping[str, Expected], ...]:
+        """The candidate's own float64 results as expectations, with the bounds of the spec."""
+        return expected_steps(self.candidate.run, self.bound, trial)
+
+    def _run(self, trial: Trial) -> Observation:
+        return self.candidate.run(replace(trial, dtype=cast(Dtype, self.dtype)))
+
+    def _heard(self, observation: Observation) -> Observation:
         if observation.printed:
             self.printed[observation.printed] = None
         return observation
@@ -105,9 +123,10 @@ class Evidence:
 
     def expected(self, trial: Trial, number: int) -> Mapping[str, Expected]:
         """What a step should show; `NoOracle` if nobody knows."""
-        if trial.key not in self.memory.expectations:
-            self.memory.expectations[trial.key] = self.oracle.expect(self.bound, trial)
-        expectation = self.memory.expectations[trial.key]
+        key = (trial.key, trial.content())
+        if key not in self.memory.expectations:
+            self.memory.expectations[key] = self.oracle.expect(self.bound, trial)
+        expectation = self.memory.expectations[key]
         if expectation is None:
             raise NoOracle
         self.sources.add(expectation.oracle)

@@ -34,11 +34,11 @@ def torch_installed() -> bool:
 class Judge:
     """Asks oracles in turn until one knows.
 
-    auto: PyTorch where it is installed, else recordings (named cases at the default seed), else the
-    bundled reference. With `quick` recordings come first, then what is bundled: nothing waits for
-    PyTorch but a user's own specs. The reference does not judge itself: the independently written
-    naive implementation does. Layers with declared conventions are judged by the reference misread
-    so.
+    auto: recordings of PyTorch (named cases at the default seed), then the bundled reference, then
+    PyTorch where it is installed: only a user's own specs wait for its import. torch: PyTorch live,
+    then the reference for what it lacks. The reference does not judge itself: the independently
+    written naive implementation does. Layers with declared conventions are judged by the reference
+    misread so.
     """
 
     def __init__(
@@ -46,7 +46,6 @@ class Judge:
         choice: Choice,
         implementation: str,
         conventions: Sequence[Convention] = (),
-        quick: bool = False,
     ) -> None:
         if choice == "torch" and not torch_installed():
             raise OracleUnavailable(
@@ -54,24 +53,20 @@ class Judge:
                 "`torch`: pip install -e '.[torch]' in a clone of the suite; or use "
                 "--conformance-oracle=recorded"
             )
-        bundled = "naive" if implementation == "reference" else "reference"
+        name = "naive" if implementation == "reference" else "reference"
         chains: dict[Choice, list[Callable[[], Oracle]]] = {
             "auto": [
-                *([RecordedOracle] if quick or not torch_installed() else []),
-                *([lambda: self._bundled(bundled)] if quick else []),
+                RecordedOracle,
+                lambda: self._bundled(name),
                 *([self._torch] if torch_installed() else []),
             ],
-            "torch": [self._torch],
-            "recorded": [RecordedOracle],
-            "reference": [],
+            "torch": [self._torch, lambda: self._bundled(name)],
+            "recorded": [RecordedOracle, lambda: self._bundled(name)],
+            "reference": [lambda: self._bundled(name)],
         }
         self.declared = DeclaredOracle(conventions)
         self._made: list[Oracle] = []
-        self._makers: list[Callable[[], Oracle]] = [
-            lambda: self.declared,
-            *chains[choice],
-            lambda: self._bundled(bundled),
-        ]
+        self._makers: list[Callable[[], Oracle]] = [lambda: self.declared, *chains[choice]]
 
     def _oracles(self) -> Iterator[Oracle]:
         """The oracles in turn, each made when the ones before it did not know."""

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+import hashlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields, is_dataclass, replace
 from typing import Annotated, Any, Literal, get_args
 
 import numpy as np
@@ -258,6 +259,15 @@ class Trial:
     torch: str | None = None
     parts: Mapping[str, Trial] = field(default_factory=dict)
 
+    def content(self) -> bytes:
+        """A digest of all that a session is told, whatever the trial is called and its dtype.
+
+        Two trials have the same content if and only if they build, set and run the same.
+        """
+        digest = hashlib.blake2b(digest_size=16)
+        _feed(digest.update, replace(self, key="", dtype="float64"))
+        return digest.digest()
+
     def part(self, name: str) -> Trial:
         """The trial of a part of a container or net: its own share of parameters and buffers."""
         prefix = f"{name}."
@@ -315,3 +325,25 @@ class Trial:
             steps=tuple(steps),
             parts={name: part.with_arrays(change) for name, part in self.parts.items()},
         )
+
+
+def _feed(update: Callable[[bytes], None], value: Any) -> None:
+    """Hand everything within a value to a digest, each part with its type and length."""
+    if isinstance(value, np.ndarray | np.generic):
+        update(f"{value.dtype.str}{value.shape}".encode())
+        update(value.tobytes())
+    elif isinstance(value, Mapping):
+        update(f"mapping {len(value)}".encode())
+        for name, entry in value.items():
+            update(f"{name!r}".encode())
+            _feed(update, entry)
+    elif isinstance(value, tuple | list):
+        update(f"sequence {len(value)}".encode())
+        for entry in value:
+            _feed(update, entry)
+    elif is_dataclass(value):
+        update(type(value).__name__.encode())
+        for entry in fields(value):
+            _feed(update, getattr(value, entry.name))
+    else:
+        update(f"{value!r};".encode())

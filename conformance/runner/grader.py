@@ -10,7 +10,15 @@ from typing import Any
 
 import numpy as np
 
-from conformance.checks import CATALOGUE, ERROR_CONTRACT, Evidence, Memory, NoOracle, Stopped
+from conformance.checks import (
+    CATALOGUE,
+    ERROR_CONTRACT,
+    Check,
+    Evidence,
+    Memory,
+    NoOracle,
+    Stopped,
+)
 from conformance.diagnosis.diagnosing import Diagnostician
 from conformance.generation.programs import Programs
 from conformance.oracles.choice import Judge, OracleUnavailable
@@ -23,9 +31,9 @@ from conformance.runner.plan import Planned
 from conformance.runner.script import script
 from conformance.runner.settings import EXAMPLES, Settings
 from conformance.sessions.session import Session
-from conformance.spec.bound_case import BoundCase, bind
+from conformance.spec.bound_case import BoundCase, bound_case
 from conformance.spec.expressions import format_bindings
-from conformance.spec.model import Case, Spec
+from conformance.spec.model import Spec
 
 # Enough for the generated cases of the standard profile: one check after another goes through them.
 CASES_IN_MEMORY = EXAMPLES["standard"] + 3
@@ -62,8 +70,7 @@ class Grader:
     def oracle(self) -> Judge:
         """The oracles, loaded when the first expectation is needed."""
         settings = self.settings
-        quick = settings.profile == "quick"
-        return Judge(settings.oracle, settings.implementation, self.session.conventions(), quick)
+        return Judge(settings.oracle, settings.implementation, self.session.conventions())
 
     def verdict(self, planned: Planned) -> Verdict:
         """The verdict of one check; a failure that is a known gap is `xfailed`."""
@@ -94,7 +101,7 @@ class Grader:
             verdict = self._own_verdict(prerequisite)
             if verdict.status == "skipped":
                 return self._verdict(planned, "skipped", reason=verdict.reason)
-            if _blocks(verdict, planned):
+            if _blocks(prerequisite.check, verdict, planned):
                 gaps = None if verdict.lost else self.gaps
                 known = gaps is not None and gaps.known(prerequisite.id)
                 how = "lost to a fault of the suite" if verdict.lost else verdict.status
@@ -102,8 +109,7 @@ class Grader:
                 return self._verdict(planned, "blocked", reason=reason)
         if planned.generated:
             return self._judge_generated(planned)
-        bound = bind(planned.spec, _case_of(planned))
-        return self._diagnosed(planned, self._judge_case(planned, bound), bound)
+        return self._diagnosed(planned, self._judge_case(planned, planned.bound), planned.bound)
 
     def _judge_case(self, planned: Planned, bound: BoundCase) -> Verdict:
         """Judge one concrete case; what the candidate printed belongs to what is not a pass."""
@@ -131,7 +137,7 @@ class Grader:
             return self._verdict(planned, "passed", bindings=bindings, oracle=oracle)
         if reason := self._declared(planned, bound):
             return self._verdict(planned, "skipped", reason=reason, bindings=bindings)
-        if planned.check.name == "grad_{tensor}" and not planned.generated:
+        if planned.check.own_derivative and not planned.generated:
             findings = (self._with_own_derivative(planned, findings[0]), *findings[1:])
         return self._verdict(planned, "failed", findings=findings, bindings=bindings, oracle=oracle)
 
@@ -195,7 +201,7 @@ class Grader:
 
     def _script(self, planned: Planned, evidence: Evidence, verdict: Verdict) -> str:
         """A script for the checks that one forward and backward show, in the native dialect."""
-        if planned.check.name not in ("forward", "grad_{tensor}") or not verdict.findings:
+        if not planned.check.scripted or not verdict.findings:
             return ""
         if self.session.dialect(planned.spec.name) != "native":
             return ""
@@ -209,9 +215,9 @@ class Grader:
         session: Session | None = None,
         memory: Memory | None = None,
     ) -> Evidence:
-        programs = Programs(bound, planned.mode, self.settings.seed)
-        if memory is None:
-            memory = self._remembered((planned.spec.path, programs.identity, planned.mode))
+        remembered = self._remembered(Programs(bound, planned.mode, self.settings.seed))
+        programs = remembered.programs
+        assert programs is not None
         return Evidence(
             bound=bound,
             mode=planned.mode,
@@ -220,13 +226,14 @@ class Grader:
             programs=programs,
             candidate=session or self.session,
             oracle=self.oracle,
-            memory=memory,
+            memory=memory or remembered,
         )
 
-    def _remembered(self, case: tuple[str, str, str | None]) -> Memory:
+    def _remembered(self, programs: Programs) -> Memory:
         """What is known of a case; of those that nobody has asked for the longest, nothing."""
+        case = (programs.bound.spec.path, programs.identity, programs.mode)
         # The case in hand goes to the end.
-        self._memories[case] = memory = self._memories.pop(case, None) or Memory()
+        self._memories[case] = memory = self._memories.pop(case, None) or Memory(programs)
         if len(self._memories) > CASES_IN_MEMORY:
             del self._memories[next(iter(self._memories))]
         return memory
@@ -266,7 +273,7 @@ class Grader:
         if trouble.kind != "raised" or trouble.stage not in ("build", "forward") or not other:
             return False
         kind = trouble.message.partition(":")[0]
-        first = bind(planned.spec, planned.spec.cases[0])
+        first = bound_case(planned.spec, planned.spec.cases[0].id)
         typed = any(type(bound.config[n]) is not type(first.config[n]) for n in other)
         refused = kind in ("NotImplementedError", "AssertionError", "ValueError")
         if not (
@@ -280,7 +287,7 @@ class Grader:
     def _runs_somewhere(self, spec: Spec) -> bool:
         """Whether some case of the spec gets as far as an output."""
         if spec.path not in self._running:
-            cases = (bind(spec, case) for case in spec.cases)
+            cases = (bound_case(spec, case.id) for case in spec.cases)
             trials = (Programs(case, case.modes()[0], self.settings.seed).usual() for case in cases)
             records = (record for trial in trials for record in self.session.run(trial).steps)
             self._running[spec.path] = any(record.outputs for record in records)
@@ -288,9 +295,8 @@ class Grader:
 
     def _with_own_derivative(self, planned: Planned, finding: Finding) -> Finding:
         """Say whether the wrong gradient at least is the derivative of the candidate's forward."""
-        check = BY_NAME["fd_{tensor}"]
-        bound = bind(planned.spec, _case_of(planned))
-        if planned.tensor not in check.targets(bound, planned.mode):
+        check = BY_NAME[planned.check.own_derivative]
+        if planned.tensor not in check.targets(planned.bound, planned.mode):
             return finding
         own = self._own_verdict(replace(planned, check=check, dtype="float64"))
         words = {
@@ -325,7 +331,7 @@ class Grader:
 
 def _unlike_first(bound: BoundCase) -> list[str]:
     """The arguments that are set otherwise than in the spec's first case."""
-    first = bind(bound.spec, bound.spec.cases[0])
+    first = bound_case(bound.spec, bound.spec.cases[0].id)
     dims = {name for name, argument in bound.spec.config.items() if argument.dim}
     return [
         name
@@ -352,23 +358,17 @@ def rerun_command(planned: Planned, settings: Settings) -> str:
     return " ".join([*filter(None, words), shlex.quote(planned.id)])
 
 
-def _case_of(planned: Planned) -> Case:
-    if planned.check is ERROR_CONTRACT:
-        return planned.spec.cases[0]
-    return next(case for case in planned.spec.cases if case.id == planned.case)
-
-
 def _prerequisites(planned: Planned) -> Iterator[Planned]:
     """The planned checks that must have passed, on the same case, if they apply to it."""
-    case = _case_of(planned).id if planned.check is ERROR_CONTRACT else planned.case
-    bound = bind(planned.spec, planned.spec.cases[0] if planned.generated else _case_of(planned))
+    bound = planned.bound
+    case = planned.case if planned.generated else bound.id
     for name in planned.check.requires:
         check = BY_NAME[name]
         if list(check.targets(bound, planned.mode)):
             yield replace(planned, check=check, tensor="", case=case, dtype="float64")
 
 
-def _blocks(verdict: Verdict, planned: Planned) -> bool:
+def _blocks(prerequisite: Check, verdict: Verdict, planned: Planned) -> bool:
     """Whether a prerequisite's verdict makes the check pointless.
 
     A finding about one gradient (it is missing) blocks the checks of that gradient only.
@@ -376,6 +376,6 @@ def _blocks(verdict: Verdict, planned: Planned) -> bool:
     if verdict.status == "passed":
         return False
     about = {finding.tensor for finding in verdict.findings}
-    if verdict.check == "backward" and about and all(t.startswith("grad_") for t in about):
+    if prerequisite.per_gradient and about and all(t.startswith("grad_") for t in about):
         return planned.tensor == "" or f"grad_{planned.tensor}" in about
     return True

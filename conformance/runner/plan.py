@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,7 +10,7 @@ from conformance.checks import CATALOGUE, ERROR_CONTRACT
 from conformance.checks.check import Check
 from conformance.records.verdict import Status, Verdict
 from conformance.runner.settings import EXAMPLES, Settings
-from conformance.spec.bound_case import BoundCase, bind
+from conformance.spec.bound_case import BoundCase, bound_case
 from conformance.spec.model import GENERATED, Spec
 from conformance.spec.terms import TIERS, Tier
 
@@ -42,6 +42,13 @@ class Planned:
     def id(self) -> str:
         """The id everywhere: ``specs/conv/conv2d.toml::grad_weight[stride-2]``."""
         return f"{self.spec.path}::{self.item}"
+
+    @property
+    def bound(self) -> BoundCase:
+        """The case; for generated ones and for errors the first, which has the usual sizes."""
+        spec = self.spec
+        first = self.generated or self.check is ERROR_CONTRACT
+        return bound_case(spec, spec.cases[0].id if first else self.case)
 
     @property
     def generated(self) -> bool:
@@ -92,28 +99,25 @@ def plan(spec: Spec, settings: Settings) -> list[Planned]:
 
 
 def _everything(spec: Spec) -> Iterator[Planned]:
+    checks = [check for check in CATALOGUE if spec.kind in check.kinds]
     for case in spec.cases:
-        bound = bind(spec, case)
+        bound = bound_case(spec, case.id)
         for mode in bound.modes():
-            yield from _case(bound, mode)
-    typical = bind(spec, spec.cases[0])
+            yield from _case(bound, mode, checks)
+    typical = bound_case(spec, spec.cases[0].id)
     for mode in typical.modes():
-        yield from _generated(typical, mode)
+        yield from _generated(typical, mode, checks)
     for contract in spec.errors:
         mode = typical.modes()[0]
         yield Planned(spec, ERROR_CONTRACT, contract.id, contract.id, mode, "float64", "strict")
-
-
-def _catalogue(spec: Spec) -> list[Check]:
-    return [check for check in CATALOGUE if spec.kind in check.kinds]
 
 
 # What is asked of a case with infinities, NaN and the like.
 _OF_EXTREMES = ("shape", "forward", "gradients")
 
 
-def _case(bound: BoundCase, mode: str | None) -> Iterator[Planned]:
-    for check in _catalogue(bound.spec):
+def _case(bound: BoundCase, mode: str | None, checks: Sequence[Check]) -> Iterator[Planned]:
+    for check in checks:
         if bound.extreme and check.group not in _OF_EXTREMES:
             continue
         tier = max(check.tier, bound.case.tier, key=TIERS.index)
@@ -122,14 +126,14 @@ def _case(bound: BoundCase, mode: str | None) -> Iterator[Planned]:
                 yield Planned(bound.spec, check, tensor, bound.id, mode, dtype, tier)
 
 
-def _generated(bound: BoundCase, mode: str | None) -> Iterator[Planned]:
+def _generated(bound: BoundCase, mode: str | None, checks: Sequence[Check]) -> Iterator[Planned]:
     """One item per check, for the tensors of the typical case, in float64.
 
     What a container holds is not drawn.
     """
     if bound.parts:
         return
-    for check in _catalogue(bound.spec):
+    for check in checks:
         if check.generated:
             for tensor in check.targets(bound, mode):
                 yield Planned(bound.spec, check, tensor, GENERATED, mode, "float64", check.tier)

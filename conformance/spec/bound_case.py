@@ -119,6 +119,10 @@ class BoundCase:
 
     def outputs(self) -> dict[str, tuple[int, ...]]:
         """The shape that each output must have."""
+        return dict(self._output_shapes)
+
+    @cached_property
+    def _output_shapes(self) -> dict[str, tuple[int, ...]]:
         return {name: self.shape(self.output_rule(name).shape) for name in self.spec.outputs}
 
     @cached_property
@@ -166,6 +170,10 @@ class BoundCase:
 
     def gradients(self) -> list[str]:
         """Inputs and parameters whose gradient is owed in this case, in the spec's order."""
+        return list(self._gradients)
+
+    @cached_property
+    def _gradients(self) -> list[str]:
         if self.drawn() & GRADIENTLESS:
             return []
         existing = {**self.inputs(), **self.parameters()}
@@ -207,6 +215,14 @@ class BoundCase:
         explicit = {name: self.config[name] for name in self.config if name in self.case.config}
         drawn = {name: kind for name, kind in self.case.values.items() if self.case.id == GENERATED}
         return format_bindings({**self.dims, **explicit, **drawn})
+
+
+def bound_case(spec: Spec, id: str) -> BoundCase:
+    """A case of the spec's file, bound once; `ExpressionError` says what cannot be bound."""
+    if id not in spec.bound:
+        spec.bound[id] = bind(spec, spec.case(id))
+    bound: BoundCase = spec.bound[id]
+    return bound
 
 
 def bind(spec: Spec, case: Case) -> BoundCase:

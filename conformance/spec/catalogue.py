@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
 from collections.abc import Iterable
+from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
 
@@ -11,7 +13,7 @@ from conformance.errors import UnknownLayer
 from conformance.spec.loading import load_spec
 from conformance.spec.model import Spec
 from conformance.spec.problems import suggestion
-from conformance.spec.terms import KINDS
+from conformance.spec.terms import KINDS, Kind
 
 
 @lru_cache(maxsize=1)
@@ -91,9 +93,18 @@ def find_specs(names: Iterable[str]) -> list[Spec]:
 @lru_cache(maxsize=1)
 def _paths_by_name() -> dict[str, Path]:
     """Where each bundled spec is. Read without validation: a container's spec needs others."""
-    names: dict[str, Path] = {}
-    for path in spec_files():
-        table = tomllib.loads(path.read_text(encoding="utf-8"))
-        header: dict[str, str] = next((table[kind] for kind in KINDS if kind in table), {})
-        names[header.get("name", path.stem)] = path
-    return names
+    return {header(path)[0]: path for path in spec_files()}
+
+
+@lru_cache(maxsize=256)
+def header(path: Path) -> tuple[str, Kind | None]:
+    """The name and kind of a bundled spec, from the first table of its file alone."""
+    text = path.read_text(encoding="utf-8")
+    second = re.search(r"\n\[", text[text.find("[") + 1 :])
+    for part in (text[: text.find("[") + 1 + second.start()] if second else text, text):
+        with suppress(tomllib.TOMLDecodeError):
+            table = tomllib.loads(part)
+            for kind in KINDS:
+                if kind in table and "name" in table[kind]:
+                    return table[kind]["name"], kind
+    return path.stem, None

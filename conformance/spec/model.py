@@ -8,6 +8,7 @@ spec files with.
 from __future__ import annotations
 
 import re
+from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -521,14 +522,15 @@ class Spec(Strict):
     _path: str = PrivateAttr(default="")
     _file: Path | None = PrivateAttr(default=None)
     _positions: Positions = PrivateAttr(default_factory=lambda: Positions(""))
+    _bound: dict[str, Any] = PrivateAttr(default_factory=dict)
 
-    @property
+    @cached_property
     def header(self) -> Header:
         """The table that gives the spec its kind."""
         header: Header = getattr(self, self.kind)
         return header
 
-    @property
+    @cached_property
     def kind(self) -> Kind:
         """What the spec describes."""
         return next(kind for kind in KINDS if getattr(self, kind) is not None)
@@ -548,9 +550,22 @@ class Spec(Strict):
         """The file itself; None for a spec that was given as text."""
         return self._file
 
+    @property
+    def bound(self) -> dict[str, Any]:
+        """The cases that have been bound, by id (`conformance.spec.bound_case.bound_case`)."""
+        return self._bound
+
     def line(self, *path: str | int) -> int:
         """The line of a key."""
         return self._positions.line(path)
+
+    def case(self, id: str) -> Case:
+        """A case by its id; raises `KeyError` if there is none."""
+        return self._cases[id]
+
+    @cached_property
+    def _cases(self) -> dict[str, Case]:
+        return {case.id: case for case in self.cases}
 
     def input(self, name: str, case: Case | None = None) -> Tensor:
         """An input in its full form (that of a case, where the case has another)."""

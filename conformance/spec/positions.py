@@ -34,8 +34,11 @@ class Positions:
     """Maps key paths such as ``("case", 2, "config", "stride")`` to 1-based line numbers."""
 
     def __init__(self, text: str) -> None:
+        self._text: str | None = text  # None once it has been walked: most files are never asked
         self._lines: dict[Path, int] = {}
         self._last: dict[Path, int] = {}  # the index of the last element of an array of tables
+
+    def _walk(self, text: str) -> None:
         table: Path = ()
         depth = 0  # inside a multi-line array or inline table
         bare_text = _HIDDEN.sub(_hide, text)
@@ -66,6 +69,9 @@ class Positions:
 
     def line(self, path: Sequence[str | int]) -> int:
         """The line of `path`, or of the nearest enclosing key that has one; 1 for the file."""
+        if self._text is not None:
+            text, self._text = self._text, None
+            self._walk(text)
         for length in range(len(path), 0, -1):
             if (found := self._lines.get(tuple(path[:length]))) is not None:
                 return found

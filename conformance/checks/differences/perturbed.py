@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -24,7 +25,7 @@ class PerturbedForwards:
     """
 
     def __init__(self, evidence: Evidence) -> None:
-        self.evidence = evidence
+        self.evidence = replace(evidence, dtype="float64")  # also where it is asked for float32
         self.tensor = evidence.tensor
         self.output = next(iter(evidence.bound.spec.outputs))
         self.inputs = evidence.programs.inputs()
@@ -99,7 +100,7 @@ class PerturbedForwards:
     def _run(self, *steps: Step) -> list[Array]:
         """The first output of each step that has one; nothing is remembered, it would be large."""
         trial = self.evidence.programs.trial(f"differences/{self.tensor}", *steps)
-        observation = self.evidence.candidate.run(trial)
+        observation = self.evidence.observe_once(trial)
         if observation.trouble is not None:
             raise Stopped(observation.trouble)
         outputs = (step.outputs[self.output] for step in observation.steps if step.outputs)

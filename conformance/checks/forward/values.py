@@ -39,6 +39,7 @@ def at_kink(bound: BoundCase) -> bool:
     requires=("shape",),
     dtypes=("float64", "float32"),
     generated=True,
+    scripted=True,
 )
 def forward(evidence: Evidence) -> Iterator[Finding]:
     """Every output equals the oracle's, within what rounding explains in this dtype.
@@ -60,6 +61,8 @@ def forward(evidence: Evidence) -> Iterator[Finding]:
     requires=("shape", "backward"),
     dtypes=("float64", "float32"),
     generated=True,
+    scripted=True,
+    own_derivative="fd_{tensor}",
 )
 def gradient(evidence: Evidence) -> Iterator[Finding]:
     """The gradient of an input or parameter equals the oracle's, for a centred random cotangent.

@@ -14,7 +14,6 @@ from conformance.checks.evidence import Evidence, Stopped
 from conformance.numerics.comparison import compare
 from conformance.numerics.precision import NARROWER, representable
 from conformance.numerics.tolerance import UNIT_ROUNDOFF, largest
-from conformance.oracles.accuracy import expected_steps
 from conformance.records.observation import Trouble
 from conformance.records.trial import Backward, Forward
 from conformance.records.verdict import Finding
@@ -125,7 +124,7 @@ def float16(evidence: Evidence) -> Iterator[Finding]:
     if trouble is not None and trouble.kind == "raised":
         reason = f"float16 is optional, and {trouble.stage} refused it: {trouble}"
         raise Stopped(Trouble("missing", trouble.stage, reason))
-    expected = expected_steps(evidence.candidate.run, evidence.bound, trial)
+    expected = evidence.own(trial)
     for number in range(2 if evidence.bound.gradients() else 1):
         for name, got in narrow.step(trial, number).tensors():
             if name in evidence.bound.buffers():

@@ -41,6 +41,7 @@ def with_gradients(bound: BoundCase, mode: str | None) -> Iterable[str]:
     requires=("shape",),
     generated=True,
     targets=with_gradients,
+    per_gradient=True,
 )
 def backward(evidence: Evidence) -> Iterator[Finding]:
     """Backward runs, and every gradient that the spec owes exists and has the shape of its tensor.

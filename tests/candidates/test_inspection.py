@@ -95,7 +95,7 @@ def test_what_is_missing_is_said_with_the_lines_that_would_fix_it(inspect):
     assert "[BatchNorm1d]" in words
     assert 'parameters = { running_var = "…" }' in words
     words = " ".join(block(output, "Softmax").split())
-    assert "Softmax() wants batch_size, features" in words
+    assert "Softmax() requires batch_size, features" in words
     assert "fixed = { batch_size = …, features = … }" in words
     assert "not found" in output
 

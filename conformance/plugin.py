@@ -167,24 +167,28 @@ def settings_of(config: pytest.Config) -> Settings:
         if isinstance(takes, tuple) and value not in takes:
             raise pytest.UsageError(f"conformance_{name}={value}: choose from {', '.join(takes)}")
         values[name] = value
-    if not values["seed"].isdigit():
+    if not (values["seed"].isascii() and values["seed"].isdecimal()):
         raise pytest.UsageError(
             f"--conformance-seed={values['seed']}: must be 0 or a positive integer"
         )
     layers = tuple(filter(None, (word.strip() for word in values["layers"].split(","))))
-    return Settings(
-        implementation=implementation_of(config),
-        layers=layers,
-        tier=values["tier"],
-        oracle=values["oracle"],
-        profile=values["profile"],
-        seed=int(values["seed"]),
-        binding=values["binding"],
-        isolate=_isolate(config),
-        timeout=_positive("timeout", values["timeout"]),
-        memory=math.ceil(_positive("memory", values["memory"])),
-        run_all_cells=config.getoption("--conformance-run-all-cells"),
-    )
+    timeout, memory = (_positive(name, values[name]) for name in ("timeout", "memory"))
+    try:
+        return Settings(
+            implementation=implementation_of(config),
+            layers=layers,
+            tier=values["tier"],
+            oracle=values["oracle"],
+            profile=values["profile"],
+            seed=int(values["seed"]),
+            binding=values["binding"],
+            isolate=_isolate(config),
+            timeout=timeout,
+            memory=math.ceil(memory),
+            run_all_cells=config.getoption("--conformance-run-all-cells"),
+        )
+    except ValueError as error:
+        raise pytest.UsageError(f"--conformance-{error}") from None
 
 
 def _make_folder(folder: Path, given: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -93,8 +94,9 @@ def show(layer: Annotated[str, typer.Argument(help="Name of a spec, or a spec fi
 
 def check(files: Annotated[list[Path], typer.Argument(help="Spec files.")]) -> None:
     """Validate spec files; all mistakes are reported at once, with file, line and key."""
+    from conformance.runner.generated import NoLegalCase, drawn_cases
     from conformance.runner.plan import plan
-    from conformance.runner.settings import EVERYTHING
+    from conformance.runner.settings import EVERYTHING, EXAMPLES
     from conformance.spec.catalogue import load
     from conformance.spec.problems import SpecError
 
@@ -106,8 +108,16 @@ def check(files: Annotated[list[Path], typer.Argument(help="Spec files.")]) -> N
             bad = True
             console.print(str(error), soft_wrap=True)
             continue
-        checks = len(plan(spec, EVERYTHING))
-        counts = f"{len(spec.cases)} cases, {checks} checks"
+        planned = plan(spec, EVERYTHING)
+        try:
+            drawn = plan(spec, replace(EVERYTHING, profile="standard"))
+            for mode in dict.fromkeys(p.mode for p in drawn if p.generated):
+                drawn_cases(spec, mode, EXAMPLES["standard"], 0)
+        except NoLegalCase as error:
+            bad = True
+            console.print(f"{path}: {error}", soft_wrap=True)
+            continue
+        counts = f"{len(spec.cases)} cases, {len(planned)} checks"
         console.print(f"{path}: {spec.name} is fine: {counts}", soft_wrap=True)
     if bad:
         raise typer.Exit(1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
@@ -47,7 +48,7 @@ class Outcome:
                 return cls(findings=tuple(judge(evidence)))
         except Stopped as stopped:
             trouble = stopped.trouble
-            return cls(stopped=f"{trouble.kind} {trouble.stage} {_wording(trouble.message)}")
+            return cls(stopped=f"{trouble.kind} {trouble.stage} {trouble.message}")
         except (NoOracle, OracleError):
             return cls()  # nobody knows what should be, so nothing can be said
 
@@ -69,12 +70,13 @@ class Outcome:
 def _same(one: Finding, other: Finding) -> bool:
     if one.tensor != other.tensor or _wording(one.message) != _wording(other.message):
         return False
+    if (one.got, one.wanted) == (None, None) == (other.got, other.wanted):
+        return _same_numbers(one.message, other.message)
     if one.values is not None and other.values is not None:
         return _same_arrays(one, other)
     if one.index != other.index or one.differing != other.differing:
         return False
-    pairs = ((one.got, other.got), (one.worst, other.worst))
-    return all(_near(a, b) for a, b in pairs) or one.index is None
+    return _near(one.got, other.got) and _near(one.worst, other.worst)
 
 
 def _same_arrays(one: Finding, other: Finding) -> bool:
@@ -97,9 +99,25 @@ def _near(a: float | None, b: float | None) -> bool:
     return bool(np.isclose(a, b, rtol=1e-6, equal_nan=True))
 
 
+_NUMBER = re.compile(r"[-+]?\d[\d.]*(?:e[-+]?\d+)?")
+
+
 def _wording(message: str) -> str:
-    """A message without its numbers, which depend on the case and on chance."""
-    return re.sub(r"[-+]?\d[\d.e+-]*", "#", message)
+    """A message without its numbers, which are compared as numbers."""
+    return _NUMBER.sub("#", message)
+
+
+def _same_numbers(one: str, other: str) -> bool:
+    """Whether two messages of the same wording give the same numbers, but for rounding."""
+    pairs = zip(_NUMBER.findall(one), _NUMBER.findall(other), strict=True)
+    return all(a == b or _close(a, b) for a, b in pairs)
+
+
+def _close(one: str, other: str) -> bool:
+    try:
+        return math.isclose(float(one), float(other), rel_tol=1e-2)  # as few digits are printed
+    except ValueError:  # a version, an interval
+        return False
 
 
 def _fit(check: Check, suspect: Evidence) -> bool:

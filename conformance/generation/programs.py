@@ -144,7 +144,9 @@ class Programs:
         """Class indices, some of them ignored where the case says which ones are."""
         indices = class_indices(shape, classes, key)
         if tensor.ignored is not None and tensor.ignored in self.bound.case.config:
-            _ignore_some(indices.reshape(-1), self.bound.config[tensor.ignored], classes)
+            ignored = self.bound.config[tensor.ignored]
+            if ignored is not None:  # None: no class is ignored
+                _ignore_some(indices.reshape(-1), ignored, classes)
         return indices
 
     @cached_property

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import seed as with_seed
+from hypothesis.errors import Unsatisfiable
 
 from conformance.generation.strategies import bound_cases
 from conformance.records.verdict import Verdict
@@ -18,14 +19,29 @@ BAD = ("failed", "errored")
 Judged = tuple[Verdict, BoundCase]
 
 
+class NoLegalCase(Exception):
+    """The spec's domains hold no case that the spec allows, or hardly any."""
+
+    def __init__(self) -> None:
+        super().__init__("no legal case can be drawn from [dims], [config] and [require]")
+
+
 class _Failure(Exception):
     """Tells Hypothesis that an example fails."""
 
 
 def drawn_cases(spec: Spec, mode: str | None, examples: int, seed: int) -> list[BoundCase]:
-    """The generated cases of a spec in a mode: every check sees the same."""
+    """The generated cases of a spec in a mode: every check sees the same.
+
+    Raises `NoLegalCase` where none is found.
+    """
     cases: list[BoundCase] = []
-    _search(spec, mode, examples, seed, cases.append)
+    try:
+        _search(spec, mode, examples, seed, cases.append)
+    except Unsatisfiable:
+        cases.clear()
+    if not cases:
+        raise NoLegalCase
     return cases
 
 

@@ -63,6 +63,7 @@ class Grader:
         self._verdicts: dict[str, Verdict] = {}
         self._running: dict[str, bool] = {}
         self._drawn: dict[tuple[str, str | None], list[BoundCase]] = {}
+        self._undrawable: dict[tuple[str, str | None], str] = {}
         self._memories: dict[tuple[str, str, str | None], Memory] = {}
         self._diagnostician = diagnostician or Diagnostician()
 
@@ -165,12 +166,18 @@ class Grader:
     def _judge_generated(self, planned: Planned) -> Verdict:
         """Judge generated cases; the verdict is that of the simplest failure."""
         # Hypothesis is slow to import, and collecting tests must not pay for it.
-        from conformance.runner.generated import drawn_cases, first_failure
+        from conformance.runner.generated import NoLegalCase, drawn_cases, first_failure
 
         examples, seed = EXAMPLES[self.settings.profile], self.settings.seed
         key = planned.spec.path, planned.mode
         if key not in self._drawn:
-            self._drawn[key] = drawn_cases(planned.spec, planned.mode, examples, seed)
+            try:
+                self._drawn[key] = drawn_cases(planned.spec, planned.mode, examples, seed)
+            except NoLegalCase as error:
+                self._drawn[key] = []
+                self._undrawable[key] = f"{planned.spec.path}: {error}"
+        if reason := self._undrawable.get(key):
+            return self._verdict(planned, "errored", reason=reason)
         found = first_failure(
             planned,
             self._drawn[key],

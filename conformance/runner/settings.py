@@ -16,12 +16,16 @@ PROFILES: tuple[Profile, ...] = get_args(Profile)
 # Generated cases per check and mode.
 EXAMPLES: dict[Profile, int] = {"quick": 0, "standard": 5, "thorough": 200}
 
+# What a process needs to start, and more than any machine has.
+_RANGES = {"timeout": (0.001, 10**6, "seconds"), "memory": (64, 10**8, "MiB")}
+
 
 @dataclass(frozen=True)
 class Settings:
     """What to grade, and how.
 
     `isolate` is None where it depends on what is graded: files are, what is installed is not.
+    Raises `ValueError` for a seed, a timeout or a memory that no run can have.
     """
 
     implementation: str
@@ -35,6 +39,14 @@ class Settings:
     timeout: float = Limits.timeout
     memory: int = Limits.memory
     run_all_cells: bool = False
+
+    def __post_init__(self) -> None:
+        if type(self.seed) is not int or not 0 <= self.seed < 2**32:
+            raise ValueError(f"seed={self.seed}: must be an integer from 0 to 2**32 - 1")
+        for name, (low, high, unit) in _RANGES.items():
+            value = getattr(self, name)
+            if not isinstance(value, int | float) or not low <= value <= high:
+                raise ValueError(f"{name}={value}: must be from {low} to {high} {unit}")
 
     @property
     def limits(self) -> Limits:

@@ -186,6 +186,7 @@ class LayerRun(Run):
         varied = state if step.tensor in state else inputs
         found: list[Arrays] = []
         for value in step.values:
+            self.another_call()
             varied[step.tensor] = self.cast(value)
             for name, array in state.items():
                 subject.set(name, array)

@@ -184,7 +184,9 @@ class Worker:
     def _note(self) -> Note | None:
         """What it was doing last; None if it has not begun with the last request."""
         note = self._trace.last()
-        return note if note is not None and note.time >= self._asked else None
+        # A candidate can write to the file: no time of its own may put off the end.
+        known = note is not None and self._asked <= note.time <= time.monotonic()
+        return note if known else None
 
     def _garbage(self) -> Lost:
         """It has written to the pipe itself; by now it may be anywhere else."""

@@ -62,6 +62,11 @@ class Run(ABC):
         if self._watch is not None:
             self._watch(stage, len(self.records))
 
+    def another_call(self) -> None:
+        """Say that the stage goes on with another call, which has the time of one call anew."""
+        if self._watch is not None:
+            self._watch(self._stage, len(self.records))
+
     def observe(self, foreign_interrupts: bool = False) -> Observation:
         """Take the steps, up to the first that fails.
 

@@ -84,6 +84,7 @@ class SchedulerRun(Run):
                 raise TypeError(f"a scheduler takes no step {step.do!r}")
             self.stage = "step"
             for _ in range(step.count):
+                self.another_call()
                 subject.advance()
             rates = {"lr": subject.rate(), "get_last_lr": subject.reported()}
             outputs = {name: np.asarray(rate, dtype=np.float64) for name, rate in rates.items()}
@@ -148,10 +149,14 @@ class NetRun(Run):
         net.zero_grad()
         [output] = net.forward([self.cast(step.input)])
         output = as_array(output, "the output of forward", self.dtype)
+        self.another_call()
         [value] = loss.forward([output.copy(), step.target.copy()])
         value = as_array(value, "the loss", self.dtype)
+        self.another_call()
         [gradient] = loss.backward(np.ones((), self.dtype))
+        self.another_call()
         net.backward(as_array(gradient, "the gradient of the loss", self.dtype).copy())
+        self.another_call()
         # A copy of each gradient: some layers put new arrays in the place of the old ones.
         optimizer.update({n: self.gradient_of(net, n) for n in self.trial.parameters})
         outputs = {"loss": value.copy()}

@@ -2,8 +2,10 @@
 
 import pytest
 
+import conformance
 from conformance.selftest.measuring import measure
 from conformance.spec.catalogue import find_spec
+from reference_impls import numpy_reference
 
 
 @pytest.mark.parametrize(
@@ -19,3 +21,20 @@ def test_every_failure_is_named(layer, misreading):
     row = measure(spec, next(m for m in spec.misreadings if m.id == misreading))
     assert row.killed
     assert row.named == row.failures > 0
+
+
+class NegatedBackward(numpy_reference.Linear):
+    """A sign error in the gradient of the input."""
+
+    def backward(self, grad_output):
+        return -super().backward(grad_output)
+
+
+def test_a_sign_error_is_no_division_by_the_batch_size():
+    report = conformance.grade(
+        {"Linear": NegatedBackward}, ["Linear"], profile="quick", oracle="recorded"
+    )
+    wrong = [v for v in report.verdicts if v.status == "failed" and v.check == "adjoint"]
+    assert wrong
+    named = {d.id for v in wrong for d in v.diagnoses if d.source == "misreading"}
+    assert not {name for name in named if "sign" not in name and "negat" not in name}

@@ -308,3 +308,11 @@ def test_a_trial_says_which_arguments_are_needed():
     assert trial.required == ("in_features", "out_features")
     assert trial.at_default == ()
     assert programs("Linear").single().at_default == ("bias",)
+
+
+@pytest.mark.parametrize("name", ["CrossEntropyLoss", "NLLLoss"])
+def test_no_target_is_ignored_where_the_argument_is_none(name):
+    spec = find_spec(name)
+    case = spec.cases[0].model_copy(update={"config": {"ignore_index": None}})
+    targets = Programs(bind(spec, case), None).inputs()["target"]
+    assert (targets >= 0).all()

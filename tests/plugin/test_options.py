@@ -190,9 +190,25 @@ def test_an_unknown_layer_is_one_message(pytester):
     ]
 
 
-def test_a_seed_is_a_number(pytester):
-    result = pytester.runpytest("--impl=reference", "--conformance-seed=abc")
-    assert usage_error(result) == ["ERROR: --conformance-seed=abc: must be 0 or a positive integer"]
+@pytest.mark.parametrize("seed", ["abc", "²", "-1"])
+def test_a_seed_is_a_number(pytester, seed):
+    result = pytester.runpytest("--impl=reference", f"--conformance-seed={seed}")
+    message = f"ERROR: --conformance-seed={seed}: must be 0 or a positive integer"
+    assert usage_error(result) == [message]
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "message"),
+    [
+        ("seed", "4294967296", "4294967296: must be an integer from 0 to 2**32 - 1"),
+        ("memory", "1", "1: must be from 64 to 100000000 MiB"),
+        ("timeout", "1e300", "1e+300: must be from 0.001 to 1000000 seconds"),
+    ],
+)
+def test_absurd_numbers_in_an_ini_file_are_usage_errors(pytester, name, value, message):
+    pytester.makeini(f"[pytest]\nconformance_{name} = {value}\n")
+    result = pytester.runpytest("--impl=reference")
+    assert usage_error(result) == [f"ERROR: --conformance-{name}={message}"]
 
 
 def test_options_are_ini_keys_too(pytester):

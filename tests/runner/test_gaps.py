@@ -1,6 +1,7 @@
 """Gaps files: what they cover, every mistake in them with its line, and how they are rewritten."""
 
 import datetime
+import time
 
 import pytest
 
@@ -164,3 +165,37 @@ def test_rewriting_starts_a_file(tmp_path):
     path = tmp_path / "gaps.toml"
     path.write_text(updated(path, [verdict("c", "failed", "why")]))
     assert [gap.id for gap in load_gaps(path, TODAY).entries] == ["c"]
+
+
+def test_many_stars_are_matched_in_no_time():
+    gap = Gap("*a" * 200 + "b", "slow", 1)
+    start = time.monotonic()
+    assert not gap.covers("a" * 20_000)
+    assert gap.covers("a" * 20_000 + "b")
+    assert time.monotonic() - start < 1
+
+
+@pytest.mark.parametrize(
+    ("pattern", "id", "covered"),
+    [
+        ("a*a", "a", False),
+        ("a*a", "aa", True),
+        ("ab*bc", "abc", False),
+        ("*x*", "axb", True),
+        ("a*", "b", False),
+        ("a[*]", "a[b]", True),
+        ("a*b*c", "acb", False),
+    ],
+)
+def test_a_star_stands_for_any_characters(pattern, id, covered):
+    assert Gap(pattern, "some", 1).covers(id) is covered
+
+
+@pytest.mark.parametrize("pattern", ["*", "**", "*::*", "*/*::*[*]"])
+def test_a_pattern_that_covers_everything_is_refused(tmp_path, pattern):
+    file = tmp_path / "gaps.toml"
+    file.write_text(f'[[gap]]\nid = "{pattern}"\nreason = "all"\n')
+    with pytest.raises(GapsError) as raised:
+        load_gaps(file)
+    message = f"{file}:1: {pattern} covers every check: name what is expected to fail"
+    assert str(raised.value) == message

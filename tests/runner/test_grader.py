@@ -3,8 +3,10 @@
 import textwrap
 
 import pytest
+from typer.testing import CliRunner
 
 import conformance
+from conformance.cli.app import app
 from reference_impls import numpy_reference
 
 SWISH = """
@@ -129,3 +131,13 @@ def test_a_single_check_has_the_verdict_that_it_has_among_all():
     )
     by_id = {verdict.id: verdict.status for verdict in report.verdicts}
     assert {v.id: v.status for v in alone.verdicts}.items() <= by_id.items()
+
+
+def test_a_spec_without_a_legal_case_to_draw_is_one_message(grade_swish, tmp_path):
+    spec = SWISH.replace("TORCH", "") + 'dims = { N = 9 }\n[require]\nalways = ["N == 9"]\n'
+    (tmp_path / "swish.toml").write_text(spec)
+    message = "swish.toml: no legal case can be drawn from [dims], [config] and [require]"
+    result = CliRunner().invoke(app, ["check", "swish.toml"])
+    assert (result.exit_code, result.output) == (1, f"{message}\n")
+    report = conformance.grade({"Swish": Swish}, specs=["swish.toml"])
+    assert reasons(report, "errored") == {message}

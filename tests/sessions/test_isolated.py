@@ -2,16 +2,19 @@
 
 import os
 import signal
+import struct
 import subprocess
 import sys
 import textwrap
 import time
 
+import numpy as np
 import pytest
 
 import conformance
 from conformance.candidates.loading.paths import ImplementationError, load
 from conformance.generation.programs import Programs
+from conformance.records.trial import Vary
 from conformance.sessions.in_process import InProcessSession
 from conformance.sessions.isolated import IsolatedSession
 from conformance.sessions.limits import Limits
@@ -411,3 +414,21 @@ def test_notes_dialects_and_conventions_are_told(lab, tmp_path):
     assert session.notes(["Linear", "SGD"]) == here.notes(["Linear", "SGD"])
     assert session.conventions() == here.conventions()
     assert [declared.id for declared in session.conventions()] == ["float64-only"]
+
+
+def test_each_forward_of_a_step_has_the_time_of_a_call(lab):
+    session = lab(method("time.sleep(0.4)"))
+    spec = find_spec("ReLU")
+    programs = Programs(bind(spec, spec.cases[0]), None)
+    x = programs.inputs()["input"]
+    trial = programs.trial("slow", Vary(programs.inputs(), "input", np.stack([x] * 4)))
+    assert session.run(trial).trouble is None
+
+
+def test_no_note_from_the_future_puts_off_the_end(lab):
+    session = lab(method("time.sleep(0)"))
+    worker = session._worker
+    for when in (float("inf"), float("nan"), 1e300):
+        os.pwrite(worker._trace.descriptor, struct.pack("<dII", when, 3, 0), 0)
+        worker._asked = time.monotonic()
+        assert worker._note() is None

@@ -115,18 +115,20 @@ class Conformance:
                 return name
             raise
 
+    @cached_property
+    def _arguments(self) -> set[Path]:
+        """The files and folders among the arguments."""
+        here = self.config.invocation_params.dir
+        return {Path(here, argument.partition("::")[0]).resolve() for argument in self.config.args}
+
     def pytest_collect_file(
         self, file_path: Path, parent: pytest.Collector
     ) -> pytest.Collector | None:
         """TOML files that are specs: bundled ones, and those named on the command line."""
         if file_path.suffix != ".toml":
             return None
-        named = any(
-            Path(self.config.invocation_params.dir, argument.partition("::")[0]).resolve()
-            == file_path.resolve()
-            for argument in self.config.args
-        )
-        if not named and not file_path.resolve().is_relative_to(specs_folder()):
+        resolved = file_path.resolve()
+        if resolved not in self._arguments and not resolved.is_relative_to(specs_folder()):
             return None
         return SpecFile.from_parent(parent, path=file_path, nodeid=spec_label(file_path), run=self)
 

@@ -4,9 +4,12 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 from xml.etree import ElementTree
 
 import pytest
+
+from conformance.pytest_run.session import Conformance, SpecFile
 
 # The recorded oracle: importing PyTorch takes longer than the checks of one layer.
 QUICK = ("--conformance-profile=quick", "--conformance-oracle=recorded")
@@ -227,3 +230,16 @@ def test_root_folder_of_a_checkout_does_not_matter():
     result = subprocess.run(command, capture_output=True, text=True, cwd=root, check=False)
     assert result.returncode == 0, result.stdout
     assert "conformance: reference 100.0 %" in result.stdout.splitlines()[-1]
+
+
+def test_the_time_to_collect_files_is_linear_in_their_number(tmp_path, monkeypatch):
+    files = [tmp_path / f"{number}.toml" for number in range(75)]
+    run = object.__new__(Conformance)
+    invocation = SimpleNamespace(dir=tmp_path)
+    run.config = SimpleNamespace(invocation_params=invocation, args=list(map(str, files)))
+    resolved = []
+    resolve = Path.resolve
+    monkeypatch.setattr(Path, "resolve", lambda path: resolved.append(path) or resolve(path))
+    monkeypatch.setattr(SpecFile, "from_parent", lambda parent, path, nodeid, run: path)
+    assert [run.pytest_collect_file(file, None) for file in files] == files
+    assert len(resolved) < 6 * len(files)

@@ -24,7 +24,7 @@ from conformance.sessions.in_process import InProcessSession
 from conformance.sessions.limits import Limits
 from conformance.sessions.opening import open_session
 from conformance.sessions.session import Session
-from conformance.spec.catalogue import bundled_specs, find_specs
+from conformance.spec.catalogue import find_specs, known_specs, spec_files_in
 from conformance.spec.catalogue import load as load_spec
 from conformance.spec.model import Spec
 from conformance.spec.problems import suggestion
@@ -57,7 +57,7 @@ def grade(
         Names of specs to grade, such as ``["Linear", "Conv2d"]`` or ``"Linear,Conv2d"``; default:
         all of them.
     specs
-        Spec files to grade instead of the bundled ones.
+        Spec files, or folders of them, to grade instead of the bundled ones.
     binding
         A TOML file that says how the implementation maps to the specs; default:
         ``conformance.toml`` beside it, if there is one.
@@ -85,7 +85,7 @@ def grade(
     True
     """
     extensions.verify()
-    files = [Path(path) for path in specs or ()]
+    files = [file for path in specs or () for file in _files(Path(path))]
     settings = Settings(
         implementation=_name(implementation),
         layers=_names(layers),
@@ -112,7 +112,7 @@ def grade(
 
 def select_specs(layers: tuple[str, ...], files: list[Path] | None = None) -> list[Spec]:
     """The specs of some files (default: all bundled ones), of some layers (default: all)."""
-    specs = bundled_specs() if files is None else [load_spec(path) for path in files]
+    specs = known_specs() if files is None else [load_spec(path) for path in files]
     if not layers:
         return specs
     if files is None:
@@ -123,6 +123,11 @@ def select_specs(layers: tuple[str, ...], files: list[Path] | None = None) -> li
             words = ", ".join(f"{name!r}{suggestion(name, known)}" for name in unknown)
             raise UnknownLayer(f"no spec for {words} in the files given")
     return [spec for spec in specs if spec.name in wanted]
+
+
+def _files(path: Path) -> list[Path]:
+    """The spec files of a folder; any other path as it is."""
+    return spec_files_in(path) if path.is_dir() else [path]
 
 
 def _names(layers: str | Iterable[str] | None) -> tuple[str, ...]:

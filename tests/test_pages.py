@@ -57,3 +57,11 @@ def test_the_examples_are_linked():
     links = re.findall(r"\]\(([\w./-]+\.(?:toml|py|md))\)", text)
     assert links
     assert [link for link in links if not (DOCS / "examples" / link).exists()] == []
+
+
+def test_the_files_to_read_for_one_verdict_are_ten_and_there():
+    text = (DOCS / "architecture.md").read_text(encoding="utf-8")
+    section = text.partition("## Read these to follow one verdict")[2].partition("\n## ")[0]
+    named = re.findall(r"^\d+\. `([^`]+)`", section, re.MULTILINE)
+    assert len(named) == 10
+    assert [name for name in named if not (DOCS.parent / name).is_file()] == []

@@ -56,10 +56,10 @@ def put(text: str, out: Path | None) -> None:
 
 def bundled() -> list[Spec]:
     """The bundled specs; a mistake in one ends the command."""
-    from conformance.spec.catalogue import bundled_specs
+    from conformance.spec.catalogue import known_specs
     from conformance.spec.problems import SpecError
 
     try:
-        return bundled_specs()
+        return known_specs()
     except SpecError as error:
         raise fail(str(error)) from None

@@ -14,7 +14,7 @@ from conformance.records.verdict import Verdict
 from conformance.runner.plan import Planned, plan
 from conformance.runner.settings import Settings
 from conformance.spec.catalogue import load as load_spec
-from conformance.spec.catalogue import specs_folder
+from conformance.spec.catalogue import spec_files_in, spec_folders
 from conformance.spec.model import Spec
 from conformance.spec.problems import SpecError
 
@@ -68,9 +68,9 @@ def refuse_several(config: pytest.Config, implementation: str) -> None:
 
 
 def choose_files(config: pytest.Config) -> None:
-    """Without file arguments grade all bundled specs; find ``specs/…`` wherever they are."""
+    """Without file arguments grade all known specs; find ``specs/…`` wherever they are."""
     if config.args_source is not config.ArgsSource.ARGS:
-        config.args = [str(specs_folder())]
+        config.args = [*map(str, spec_folders().values()), *_own_folder(config)]
         return
     config.args = [_bundled(config, argument) for argument in config.args]
 
@@ -78,19 +78,33 @@ def choose_files(config: pytest.Config) -> None:
 def _bundled(config: pytest.Config, argument: str) -> str:
     """The file behind an id such as ``specs/conv/conv2d.toml::forward[default]``."""
     name, separator, rest = argument.partition("::")
-    bundled = specs_folder().parent / name
-    here = Path(config.invocation_params.dir, name)
-    if Path(name).parts[:1] == ("specs",) and bundled.exists() and not here.exists():
-        return f"{bundled}{separator}{rest}"
+    first, *inner = Path(name).parts or ("",)
+    folder, here = spec_folders().get(first), Path(config.invocation_params.dir, name)
+    if folder is not None and folder.joinpath(*inner).exists() and not here.exists():
+        return f"{folder.joinpath(*inner)}{separator}{rest}"
     return argument
 
 
+def _own_folder(config: pytest.Config) -> list[str]:
+    """The folder of ``--conformance-specs``: relative to where pytest was called, or to its ini."""
+    given = config.getoption("--conformance-specs")
+    text = str(given or config.getini("conformance_specs"))
+    if not text:
+        return []
+    folder = Path(config.invocation_params.dir if given else config.rootpath, text)
+    if not folder.is_dir():
+        raise pytest.UsageError(f"--conformance-specs={text}: there is no such folder")
+    return [str(folder)]
+
+
 def own_files(config: pytest.Config) -> list[Path]:
-    """The user's own spec files among the arguments."""
+    """The user's own spec files: named, or in folders named, or in ``--conformance-specs``."""
+    named = config.args if config.args_source is config.ArgsSource.ARGS else []
     paths = [
-        Path(config.invocation_params.dir, argument.partition("::")[0]) for argument in config.args
+        Path(config.invocation_params.dir, argument.partition("::")[0])
+        for argument in (*named, *_own_folder(config))
     ]
-    return [path for path in paths if path.is_file() and path.suffix == ".toml"]
+    return [file for path in paths for file in spec_files_in(path)]
 
 
 def own_specs(config: pytest.Config) -> list[Spec]:

@@ -13,8 +13,9 @@ import pytest
 
 from conformance import extensions
 from conformance.candidates.loading.paths import ImplementationError, read_binding, resolve
+from conformance.errors import ConformanceError, UnknownLayer
 from conformance.extensions import ExtensionError
-from conformance.oracles.choice import Judge, OracleUnavailable
+from conformance.oracles.choice import Judge
 from conformance.pytest_run import summary
 from conformance.pytest_run.collection import (
     CheckItem,
@@ -30,12 +31,11 @@ from conformance.records.report import Convention, Report
 from conformance.records.text import STOPPED, describe, headline
 from conformance.records.verdict import Verdict
 from conformance.runner.accounts import make_report
-from conformance.runner.gaps import Gaps, GapsError, load_gaps, updated
+from conformance.runner.gaps import Gaps, load_gaps, updated
 from conformance.runner.plan import Planned, plan
 from conformance.runner.settings import Settings
-from conformance.spec.catalogue import bundled_specs, find_spec, spec_label, specs_folder
+from conformance.spec.catalogue import find_spec, is_known, known_specs, spec_label
 from conformance.spec.model import Spec
-from conformance.spec.problems import SpecError
 
 if TYPE_CHECKING:
     from conformance.benchmarks.running import Benchmarks
@@ -94,16 +94,11 @@ class Conformance:
             self.layers = {self._layer(name) for name in settings.layers}
             if self.gaps_file is not None and not (update_gaps and not self.gaps_file.exists()):
                 self.gaps = load_gaps(self.gaps_file)
-        except (
-            ExtensionError,
-            ImplementationError,
-            OracleUnavailable,
-            SpecError,
-            GapsError,
-        ) as error:
+        except UnknownLayer as error:
+            raise pytest.UsageError(f"--conformance-layers: {error}") from None
+        except ConformanceError as error:
             raise pytest.UsageError(str(error)) from None
-        except KeyError as error:
-            raise pytest.UsageError(f"--conformance-layers: {error.args[0]}") from None
+        self.own = {path.resolve() for path in own_files(config)}
         choose_files(config)
 
     def _layer(self, name: str) -> str:
@@ -111,24 +106,18 @@ class Conformance:
         try:
             return find_spec(name).name
         except KeyError:
-            if any(argument.partition("::")[0].endswith(".toml") for argument in self.config.args):
+            if own_files(self.config):
                 return name
             raise
-
-    @cached_property
-    def _arguments(self) -> set[Path]:
-        """The files and folders among the arguments."""
-        here = self.config.invocation_params.dir
-        return {Path(here, argument.partition("::")[0]).resolve() for argument in self.config.args}
 
     def pytest_collect_file(
         self, file_path: Path, parent: pytest.Collector
     ) -> pytest.Collector | None:
-        """TOML files that are specs: bundled ones, and those named on the command line."""
+        """TOML files that are specs: known ones, those named, and those in folders named."""
         if file_path.suffix != ".toml":
             return None
-        resolved = file_path.resolve()
-        if resolved not in self._arguments and not resolved.is_relative_to(specs_folder()):
+        path = file_path.resolve()
+        if path not in self.own and not is_known(path):
             return None
         return SpecFile.from_parent(parent, path=file_path, nodeid=spec_label(file_path), run=self)
 
@@ -275,7 +264,7 @@ class Conformance:
         """The specs that took part, bundled ones first."""
         found: dict[str, Spec] = {p.spec.path: p.spec for p in self.planned.values()}
         if not found:
-            for spec in bundled_specs():
+            for spec in known_specs():
                 found[spec.path] = spec
             for spec in own_specs(self.config):
                 found[spec.path] = spec

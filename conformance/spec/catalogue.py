@@ -9,6 +9,7 @@ from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
 
+from conformance import extensions
 from conformance.errors import UnknownLayer
 from conformance.spec.loading import load_spec
 from conformance.spec.model import Spec
@@ -33,14 +34,68 @@ def spec_files() -> list[Path]:
     return sorted(specs_folder().rglob("*.toml"))
 
 
+@lru_cache(maxsize=1)
+def spec_folders() -> dict[str, Path]:
+    """The folders of known specs by the first part of their ids: ours, and those of extensions.
+
+    An entry point names a package, whose folder it is, or a path. Raises `ExtensionError`.
+    """
+    folders = {"specs": specs_folder()}
+    for point, found in extensions.loaded(extensions.SPECS):
+        given = getattr(found, "__file__", None)
+        try:
+            folder = Path(given).parent if given else Path(found)
+        except TypeError:
+            raise extensions.broken(point, "names neither a package nor a path") from None
+        if not spec_files_in(folder):
+            raise extensions.broken(point, f"has no spec in {folder}")
+        if point.name in folders:
+            raise extensions.broken(point, "has a name that is taken")
+        folders[point.name] = folder.resolve()
+    return folders
+
+
+def spec_files_in(path: Path) -> list[Path]:
+    """The spec files of a folder, or the one file given; other TOML files are left out."""
+    if path.is_file():
+        return [path] if path.suffix == ".toml" else []
+    return [file for file in sorted(path.rglob("*.toml")) if _is_spec(file)]
+
+
+def _is_spec(file: Path) -> bool:
+    try:
+        return bool(set(KINDS) & tomllib.loads(file.read_text(encoding="utf-8")).keys())
+    except (OSError, UnicodeDecodeError):
+        return False
+    except tomllib.TOMLDecodeError:
+        return True  # what is wrong is said when it is loaded
+
+
+def known_files() -> list[Path]:
+    """The files of all known specs, the bundled ones first."""
+    others = [folder for name, folder in spec_folders().items() if name != "specs"]
+    return [*spec_files(), *(file for folder in others for file in spec_files_in(folder))]
+
+
+def known_specs() -> list[Spec]:
+    """Every bundled spec, and those of installed extensions."""
+    return [load(path) for path in known_files()]
+
+
+def is_known(path: Path) -> bool:
+    """Whether a file lies in a folder of known specs."""
+    return any(path.resolve().is_relative_to(folder) for folder in spec_folders().values())
+
+
 def spec_label(path: Path) -> str:
     """The name of a spec file in ids: ``specs/conv/conv2d.toml`` wherever it is installed.
 
     A user's own file is named relative to the working directory if it lies below it.
     """
     resolved = path.resolve()
-    if resolved.is_relative_to(specs_folder()):
-        return "specs/" + resolved.relative_to(specs_folder()).as_posix()
+    for name, folder in spec_folders().items():
+        if resolved.is_relative_to(folder):
+            return f"{name}/{resolved.relative_to(folder).as_posix()}"
     if resolved.is_relative_to(Path.cwd()):
         return resolved.relative_to(Path.cwd()).as_posix()
     return resolved.as_posix()
@@ -93,7 +148,7 @@ def find_specs(names: Iterable[str]) -> list[Spec]:
 @lru_cache(maxsize=1)
 def _paths_by_name() -> dict[str, Path]:
     """Where each bundled spec is. Read without validation: a container's spec needs others."""
-    return {header(path)[0]: path for path in spec_files()}
+    return {header(path)[0]: path for path in known_files()}
 
 
 @lru_cache(maxsize=256)

@@ -6,7 +6,11 @@ from pathlib import Path
 import pytest
 
 import conformance
-from conformance.candidates.wiring.binding_file import Target, parse_binding
+from conformance.candidates.detection.inspection import inspect_implementation, rows_as_binding
+from conformance.candidates.loading.paths import load
+from conformance.candidates.wiring.binding_file import BindingError, Target, parse_binding
+from conformance.candidates.wiring.dialect_names import BUNDLED
+from conformance.spec.catalogue import find_spec
 
 DOCS = Path(__file__).parent.parent.parent / "docs"
 DIALECTS = (DOCS / "dialects.md").read_text(encoding="utf-8")
@@ -68,3 +72,34 @@ def test_notes_and_conventions_come_back_from_workers(pytester):
             "conformance: lab.py 100.0 % *",
         ]
     )
+
+
+@pytest.mark.parametrize("title", [t for t in EXAMPLES if t != "torch-module"])
+def test_a_written_binding_says_the_dialect_and_grades_the_same(title, tmp_path, monkeypatch):
+    code, graded = EXAMPLES[title]
+    monkeypatch.chdir(tmp_path)
+    Path("lab.py").write_text(code)
+    lab = load("lab.py")
+    rows = inspect_implementation(lab, [find_spec(name) for name in graded])
+    text = rows_as_binding(lab, rows)
+    said = parse_binding(text, "written.toml").targets
+    for row in rows:
+        if row.function:  # a name is all that leads to a function
+            assert f"# {row.spec} is served by {row.target}, found by name." in text
+        elif row.dialect in BUNDLED[1:]:
+            assert said[row.spec].dialect == row.dialect
+    Path("written.toml").write_text(text)
+    options = {"profile": "quick", "oracle": "recorded", "layers": graded, "isolate": False}
+    plain = conformance.grade("lab.py", tier="core", **options)
+    bound = conformance.grade("lab.py", tier="core", binding="written.toml", **options)
+    assert [v.status for v in bound.verdicts] == [v.status for v in plain.verdicts]
+
+
+def test_every_dialect_that_a_binding_may_name_is_documented():
+    text = (DOCS / "bindings.md").read_text(encoding="utf-8")
+    assert [name for name in BUNDLED if f"`{name}`" not in text] == []
+
+
+def test_a_dialect_that_is_none_is_one_message_with_a_suggestion():
+    with pytest.raises(BindingError, match=r"no dialect 'torch8' \(did you mean torch7\?\)"):
+        parse_binding('[Linear]\ndialect = "torch8"\n', "b.toml")

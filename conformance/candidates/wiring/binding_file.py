@@ -24,7 +24,7 @@ from pydantic import (
 
 from conformance.candidates.wiring.dialect_names import BUNDLED, dialect_names
 from conformance.candidates.wiring.places import parse_layout
-from conformance.spec.catalogue import bundled_specs
+from conformance.spec.catalogue import known_specs
 from conformance.spec.expressions import ExpressionError, parse_expression
 from conformance.spec.loading import dotted, explanations, syntax_problem
 from conformance.spec.model import Spec
@@ -175,7 +175,7 @@ def parse_binding(text: str, label: str, specs: Iterable[Spec] = ()) -> Binding:
     except tomllib.TOMLDecodeError as error:
         raise BindingError([syntax_problem(text, label, error)]) from None
     positions = Positions(text)
-    known = {spec.name: spec for spec in (*bundled_specs(), *specs)}
+    known = {spec.name: spec for spec in (*known_specs(), *specs)}
     problems: list[Problem] = []
     try:
         targets = _ADAPTER.validate_python(data)

@@ -7,7 +7,6 @@ nothing heavier than pytest. With ``--impl`` it registers `conformance.pytest_ru
 from __future__ import annotations
 
 import math
-import os
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -191,16 +190,19 @@ def settings_of(config: pytest.Config) -> Settings:
         raise pytest.UsageError(f"--conformance-{error}") from None
 
 
-def _make_folder(folder: Path, given: str) -> None:
-    """Before the run, which may be long and whose report would be lost."""
+def _clear_folder(config: pytest.Config, given: str) -> None:
+    """Before the run, which may be long and whose report would be lost.
+
+    The report of an earlier run goes first: nobody shall take it for that of this one.
+    """
+    if config.option.collectonly or hasattr(config, "workerinput"):
+        return
+    from conformance.reports.files import NotWritten, clear
+
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise pytest.UsageError(
-            f"--conformance-report={given}: cannot be made a folder: {error.strerror}"
-        ) from None
-    if not os.access(folder, os.W_OK | os.X_OK):
-        raise pytest.UsageError(f"--conformance-report={given}: this folder cannot be written to")
+        clear(Path(config.invocation_params.dir, given))
+    except NotWritten as error:
+        raise pytest.UsageError(f"--conformance-report: {error}") from None
 
 
 # First, so that the specs stand in for missing arguments before anybody looks at them.
@@ -213,13 +215,13 @@ def pytest_configure(config: pytest.Config) -> None:
         except ConformanceError as error:  # a broken extension
             raise pytest.UsageError(str(error)) from None
 
+        report = option(config, "report")
+        if report:
+            _clear_folder(config, report)
         if config.getoption("benchmark_only", False) and find_spec("pytest_benchmark") is None:
             raise pytest.UsageError(NO_BENCHMARKS)
         update = config.getoption("--conformance-update-gaps")
         if update and not option(config, "gaps"):
             raise pytest.UsageError("--conformance-update-gaps needs --conformance-gaps=FILE")
-        report = option(config, "report")
-        if report:
-            _make_folder(Path(config.invocation_params.dir, report), report)
         run = Conformance(config, settings_of(config), report, option(config, "gaps"), update)
         config.pluginmanager.register(run, "conformance-run")

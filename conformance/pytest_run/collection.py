@@ -118,6 +118,7 @@ class SpecFile(pytest.File):
     def __init__(self, *, run: Run, **keywords: Any) -> None:
         super().__init__(**keywords)
         self.run = run
+        self.problem = ""
 
     def collect(self) -> Iterable[pytest.Item]:
         """One item per check and case."""
@@ -145,7 +146,9 @@ class SpecFile(pytest.File):
     def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> Any:
         """All mistakes of a spec file, without a traceback of ours."""
         if isinstance(excinfo.value, SpecError):
+            self.problem = "mistake"
             return str(excinfo.value)
+        self.problem = "fault" if isinstance(excinfo.value, Exception) else "foreign"
         return super().repr_failure(excinfo)
 
 

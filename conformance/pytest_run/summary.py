@@ -1,15 +1,23 @@
-"""What a run comes to: whether it is a success, its last lines, properties for JUnit."""
+"""What a run comes to: its exit status, its last lines, properties for JUnit."""
 
 from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from conformance.records.report import Report
-from conformance.records.text import nothing_ran
+from conformance.records.text import nothing_ran, reservations
 from conformance.records.verdict import Verdict
 from conformance.runner.gaps import KNOWN_GAP
 
 NOTHING_TIMED = "nothing was timed: none of the chosen specs has a [benchmark] table"
+
+# What pytest calls its exit statuses; docs/reports.md says what each means.
+PASSED, FAILED, INTERRUPTED, FAULT, USAGE = map(
+    pytest.ExitCode,
+    (0, 1, 2, 3, 4),
+)
 
 
 def failing(report: Report, benchmarked: bool) -> bool:
@@ -19,7 +27,7 @@ def failing(report: Report, benchmarked: bool) -> bool:
     )
     nothing = not report.timings if benchmarked else report.summary.ran == 0
     incorrect = any(entry.reason.startswith("blocked: ") for entry in report.untimed)
-    return nothing or unexplained or incorrect
+    return nothing or unexplained or incorrect or report.summary.not_run > 0
 
 
 def show(report: Report, terminal: Any, benchmarked: bool) -> None:
@@ -35,7 +43,8 @@ def show(report: Report, terminal: Any, benchmarked: bool) -> None:
     elif benchmarked:
         terminal.write_line(NOTHING_TIMED, red=True)
     elif report.summary.ran == 0:
-        terminal.write_line(nothing_ran(report), red=True)
+        for line in [*reservations(report), nothing_ran(report)]:
+            terminal.write_line(line, red=True)
     else:
         terminal.write("\n" + render(report, width, terminal.hasmarkup))
 
@@ -51,5 +60,6 @@ def junit_properties(verdict: Verdict) -> list[tuple[str, object]]:
         "status": verdict.status,
         "severity": verdict.severity,
         "diagnosis": ", ".join(diagnosis.id for diagnosis in verdict.diagnoses),
+        "fault": verdict.fault,
     }
     return [(name, value) for name, value in properties.items() if value]

@@ -6,8 +6,9 @@ import json
 
 from conformance.records.report import Report
 from conformance.records.text import faults, percent, reservations
+from conformance.reports import files
 
-FILE_NAME = "badge.json"
+FILE_NAME = files.BADGE
 
 # The lowest score of each colour; below all of them, red.
 _COLOURS = ((95.0, "green"), (80.0, "yellowgreen"), (60.0, "yellow"), (30.0, "orange"))

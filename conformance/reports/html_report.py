@@ -12,6 +12,7 @@ from markupsafe import Markup
 from conformance.records.report import Report
 from conformance.records.text import finding_lines, reservations
 from conformance.records.verdict import SEVERITIES, Finding, Status, Verdict
+from conformance.reports import files
 from conformance.reports.html import Anchors, page
 from conformance.reports.plots import (
     Chart,
@@ -38,7 +39,7 @@ from conformance.reports.views import (
     matrix,
 )
 
-FILE_NAME = "index.html"
+FILE_NAME = files.PAGE
 
 # Failures of one check on one layer look alike: so many are told in full, so many with pictures.
 IN_FULL = 12
@@ -123,10 +124,7 @@ class CauseView:
 
 def write_html(report: Report, folder: Path) -> Path:
     """Write ``index.html`` into `folder`, which is made if need be; returns the file."""
-    folder.mkdir(parents=True, exist_ok=True)
-    path = folder / FILE_NAME
-    path.write_text(render_html(report), encoding="utf-8")
-    return path
+    return files.write_text(folder / FILE_NAME, render_html(report))
 
 
 def render_html(report: Report) -> str:

@@ -11,27 +11,36 @@ from pydantic import ValidationError
 from conformance.errors import ConformanceError
 from conformance.records.json import adapter, from_data, to_json
 from conformance.records.report import SCHEMA_VERSION, Report
+from conformance.reports import files
+from conformance.reports.journal import replayed
 
-FILE_NAME = "report.json"
+FILE_NAME = files.REPORT
 
 
 class UnreadableReport(ConformanceError):
     """A file that is not a report, or not one of this version; the message is for users."""
 
 
+def json_text(report: Report) -> str:
+    """The text of ``report.json``."""
+    return to_json(report, indent=1) + "\n"
+
+
 def write_json(report: Report, folder: Path) -> Path:
     """Write ``report.json`` into `folder`, which is made if need be; returns the file."""
-    folder.mkdir(parents=True, exist_ok=True)
-    path = folder / FILE_NAME
-    path.write_text(to_json(report, indent=1) + "\n", encoding="utf-8")
-    return path
+    return files.write_text(folder / FILE_NAME, json_text(report))
 
 
 def read_json(path: Path) -> Report:
-    """Read a report, or the one in a folder; raises `UnreadableReport` if that cannot be done."""
+    """Read a report, or the one in a folder; raises `UnreadableReport` if that cannot be done.
+
+    Where a run was killed, its folder has an unfinished report and a journal: they are joined.
+    """
     if path.is_dir():
-        path = path / FILE_NAME
+        return replayed(read_json(path / FILE_NAME), path)
     try:
+        if path.exists() and not path.is_file():
+            raise OSError(0, "not a file")
         data = json.loads(path.read_bytes())
     except OSError as error:
         raise UnreadableReport(f"{path}: cannot be read: {error.strerror}") from None

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from conformance.records.report import Report
 from conformance.records.text import declared, percent, reservations
 from conformance.records.verdict import Verdict
+from conformance.reports import files
 from conformance.reports.views import (
     CAUSES,
     Row,
@@ -18,7 +19,7 @@ from conformance.reports.views import (
     matrix,
 )
 
-FILE_NAME = "summary.md"
+FILE_NAME = files.SUMMARY
 
 FAILURES = 40  # how many are listed; a job summary holds 1 MiB, a reader much less
 NOTES = 10

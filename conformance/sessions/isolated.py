@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 
-from conformance.candidates.loading.paths import ImplementationError
+from conformance.candidates.loading.paths import BrokenImplementation, ImplementationError
 from conformance.records.fault import SuiteFault
 from conformance.records.observation import Observation, Stage, Trouble
 from conformance.records.report import Convention
@@ -63,10 +63,10 @@ class IsolatedSession:
         except Lost as lost:
             place = f" ({lost.where})" if lost.where else ""
             text = f"--impl={self._setup.implementation}: importing it failed: it {lost}{place}"
-            raise ImplementationError(text) from None
+            raise BrokenImplementation(text) from None
         if ready.error is not None:
             worker.stop()
-            raise ImplementationError(ready.error)
+            raise (BrokenImplementation if ready.broken else ImplementationError)(ready.error)
         return ready, worker
 
     def close(self) -> None:

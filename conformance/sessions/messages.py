@@ -28,10 +28,11 @@ class Setup:
 
 @dataclass(frozen=True)
 class Ready:
-    """It is loaded; or it could not be, and why."""
+    """It is loaded; or it could not be, why, and whether it is there at all but `broken`."""
 
     name: str = ""
     error: str | None = None
+    broken: bool = False
     notes: tuple[str, ...] = ()
     conventions: tuple[Convention, ...] = ()
 

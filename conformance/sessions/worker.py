@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from conformance.candidates.implementation import Implementation
-from conformance.candidates.loading.paths import ImplementationError, load
+from conformance.candidates.loading.paths import BrokenImplementation, ImplementationError, load
 from conformance.candidates.trouble import describe_exception
 from conformance.records.fault import PREFIX, describe_fault
 from conformance.records.observation import Observation, Stage, Trouble
@@ -85,11 +85,11 @@ def _load(setup: Setup, writer: TraceWriter) -> tuple[InProcessSession | None, R
         name, whole = setup.implementation, setup.run_all_cells
         implementation = load(name, whole, setup.binding, specs)
     except ImplementationError as error:
-        return None, Ready(error=str(error))
+        return None, Ready(error=str(error), broken=isinstance(error, BrokenImplementation))
     except BaseException as error:
         message, where = describe_exception(error)
         text = f"importing it failed: {message}" + (f" ({where})" if where else "")
-        return None, Ready(error=f"--impl={setup.implementation}: {text}")
+        return None, Ready(error=f"--impl={setup.implementation}: {text}", broken=True)
     signal.setitimer(signal.ITIMER_REAL, 0)
 
     def watch(stage: Stage, steps: int) -> None:

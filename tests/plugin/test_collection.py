@@ -110,9 +110,11 @@ def test_stopping_at_the_first_failure_still_accounts_for_everything(good_and_ba
     report = json.loads((good_and_bad.path / "out" / "report.json").read_text())
     summary = report["summary"]
     assert summary["failed"] == 1
-    assert summary["planned"] == summary["ran"] + summary["blocked"] + summary["skipped"]
-    reasons = {v["reason"] for v in report["verdicts"] if v["status"] == "skipped"}
-    assert reasons == {"not run: the session stopped early"}
+    rest = summary["blocked"] + summary["not_run"] + summary["skipped"]
+    assert summary["planned"] == summary["ran"] + rest
+    reasons = {v["reason"] for v in report["verdicts"] if v["status"] == "not run"}
+    assert reasons == {"the session stopped early"}
+    assert result.ret == pytest.ExitCode.TESTS_FAILED
 
 
 def test_junit_xml_has_one_test_case_per_check(pytester):
@@ -215,7 +217,7 @@ id = "default"
 def test_a_broken_spec_is_reported_without_a_traceback(pytester):
     pytester.makefile(".toml", double=OWN_SPEC.replace('input = "N"', 'input = "M"'))
     result = pytester.runpytest("double.toml", "--impl=reference", "-q")
-    assert result.ret == pytest.ExitCode.INTERRUPTED
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
     assert (
         "double.toml:10: inputs.input: M is not a dimension, argument or definition (known: N)"
         in result.outlines

@@ -23,6 +23,15 @@ def usage_error(result):
     return [line for line in result.stderr.lines if line]
 
 
+def broken(result):
+    """The message on an implementation that is there and cannot be loaded: a failure, no usage."""
+    assert result.ret == pytest.ExitCode.TESTS_FAILED
+    assert not result.stderr.lines
+    lines = result.outlines
+    assert lines[-1].startswith("conformance: nothing is known about ")
+    return lines[lines.index(next(line for line in lines if line.startswith("ERROR: "))) : -1]
+
+
 def test_a_misspelt_implementation_is_one_message(pytester):
     assert usage_error(pytester.runpytest("--impl=referense")) == [
         "ERROR: --impl=referense: there is no such entry point, module or file "
@@ -163,7 +172,7 @@ def test_a_missing_attribute_is_one_message(pytester):
 
 def test_a_candidate_whose_import_fails_is_one_message(pytester):
     pytester.makepyfile(broken="import numpy\n\nimport no_such_package\n")
-    assert usage_error(pytester.runpytest("--impl=broken.py", *QUICK))[-1] == (
+    assert broken(pytester.runpytest("--impl=broken.py", *QUICK))[0] == (
         "ERROR: --impl=broken.py: importing it failed: ModuleNotFoundError: "
         "No module named 'no_such_package' (broken.py:3 in <module>)"
     )
@@ -171,14 +180,14 @@ def test_a_candidate_whose_import_fails_is_one_message(pytester):
 
 def test_a_candidate_with_a_syntax_error_is_one_message(pytester):
     pytester.makepyfile(broken="def f(:\n    pass\n")
-    assert usage_error(pytester.runpytest("--impl=broken.py", *QUICK))[-1] == (
+    assert broken(pytester.runpytest("--impl=broken.py", *QUICK))[0] == (
         "ERROR: --impl=broken.py: importing it failed: SyntaxError: invalid syntax (broken.py:1)"
     )
 
 
 def test_a_candidate_that_exits_on_import_is_one_message(pytester):
     pytester.makepyfile(broken="import sys\nsys.exit(3)\n")
-    assert usage_error(pytester.runpytest("--impl=broken.py", *QUICK))[-1] == (
+    assert broken(pytester.runpytest("--impl=broken.py", *QUICK))[0] == (
         "ERROR: --impl=broken.py: importing it failed: SystemExit: 3 (broken.py:2 in <module>)"
     )
 
@@ -257,7 +266,7 @@ NO_TORCH = "import sys\nsys.modules['torch'] = None\n"
 
 def test_a_missing_torch_is_one_message_with_what_to_install(pytester):
     pytester.makeconftest(NO_TORCH)
-    assert usage_error(pytester.runpytest_subprocess("--impl=torch", *QUICK)) == [
+    assert broken(pytester.runpytest_subprocess("--impl=torch", *QUICK)) == [
         "ERROR: --impl=torch: importing it failed: ModuleNotFoundError: "
         "import of torch halted; None in sys.modules",
         "  PyTorch is not installed here. Install the extra `torch`: "
@@ -318,4 +327,6 @@ def test_rerun_commands_say_that_all_cells_are_run():
 def test_a_report_that_cannot_be_written_is_one_message_before_the_run(pytester, given):
     pytester.path.joinpath("file.txt").touch()
     [line] = usage_error(pytester.runpytest("--impl=reference", f"--conformance-report={given}"))
-    assert line.startswith(f"ERROR: --conformance-report={given}: cannot be made a folder: ")
+    path = pytester.path / given
+    assert line.startswith(f"ERROR: --conformance-report: {path}: cannot be made a folder: ")
+    assert line.endswith(": write elsewhere")

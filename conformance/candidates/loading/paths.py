@@ -47,6 +47,10 @@ class ImplementationError(ConformanceError):
         super().__init__(plain(message, most=10_000))  # a binding may have many mistakes
 
 
+class BrokenImplementation(ImplementationError):
+    """An implementation that is there and cannot be imported."""
+
+
 @dataclass(frozen=True)
 class Reference:
     """What ``--impl`` names, not imported yet."""
@@ -177,7 +181,7 @@ def load(
         message, where = describe_exception(error)
         place = f" ({where})" if where else ""
         hint = _hint(error)
-        raise ImplementationError(
+        raise BrokenImplementation(
             f"--impl={text}: importing it failed: {message}{place}{hint}"
         ) from error
     _refuse_a_namesake()  # it may have come with the implementation
@@ -272,7 +276,7 @@ def _read_notebook(text: str, path: Path, run_all: bool) -> Implementation:
     try:
         module, notes = load_notebook(path, run_all)
     except NotebookError as error:
-        raise ImplementationError(f"--impl={text}: {error}") from None
+        raise BrokenImplementation(f"--impl={text}: {error}") from None
     return Implementation(text, module, notes)
 
 

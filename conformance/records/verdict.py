@@ -80,6 +80,7 @@ class Verdict:
 
     `script` is a Python program that shows the failure of a generated case without this package;
     `printed` is what the candidate wrote to standard output meanwhile, cut where it is long.
+    `checks` is how many planned checks it stands for: all those of a spec that nothing serves.
     """
 
     id: str
@@ -101,3 +102,4 @@ class Verdict:
     diagnoses: tuple[Diagnosis, ...] = ()
     script: str = ""
     printed: str = ""
+    checks: int = 1

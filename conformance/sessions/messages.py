@@ -27,12 +27,16 @@ class Setup:
 
 @dataclass(frozen=True)
 class Ready:
-    """It is loaded; or it could not be, and why."""
+    """It is loaded; or it could not be, and why.
+
+    `lacks` names the specs, bundled ones and the user's, that nothing in it could serve.
+    """
 
     name: str = ""
     error: str | None = None
     notes: tuple[str, ...] = ()
     conventions: tuple[Convention, ...] = ()
+    lacks: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

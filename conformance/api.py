@@ -17,7 +17,7 @@ from conformance.oracles.choice import Choice
 from conformance.records.report import Report
 from conformance.runner.accounts import make_report
 from conformance.runner.grader import Grader
-from conformance.runner.plan import plan
+from conformance.runner.plan import absent, plan
 from conformance.runner.settings import Profile, Settings
 from conformance.sessions.guard import Guard
 from conformance.sessions.in_process import InProcessSession
@@ -104,7 +104,12 @@ def grade(
         settings = replace(settings, implementation=session.name)
         chosen = select_specs(settings.layers, files or None)
         grader = Grader(session, settings)
-        verdicts = [grader.verdict(planned) for spec in chosen for planned in plan(spec, settings)]
+        verdicts = []
+        for spec in chosen:
+            if session.lacks(spec.name, spec.kind):
+                verdicts.append(absent(spec, settings).verdict())
+            else:
+                verdicts += map(grader.verdict, plan(spec, settings))
         notes = session.notes(spec.name for spec in chosen)
         conventions = session.conventions()
     return make_report(settings, chosen, verdicts, notes, conventions, guard.replaced())

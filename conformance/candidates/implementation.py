@@ -24,6 +24,7 @@ from conformance.candidates.dialect import (
     Factory,
     NotImplementedHere,
 )
+from conformance.candidates.driving.functions import look_up_functions
 from conformance.candidates.driving.native import NativeDialect
 from conformance.candidates.wiring.binding_file import NO_BINDING, Binding
 from conformance.candidates.wiring.places import follow
@@ -32,6 +33,7 @@ from conformance.candidates.wiring.wiring import Found
 from conformance.records.report import Convention
 from conformance.records.trial import Forward, Trial
 from conformance.spec.problems import suggestion
+from conformance.spec.terms import Kind
 
 FLOAT64_ONLY = "float64-only"
 
@@ -78,6 +80,19 @@ class Implementation:
             if rank not in said.ranks:
                 where = self.binding.where(trial.layer, "ranks")
                 raise NotImplementedHere(f"no input with {rank} axes, says {where}")
+
+    def lacks(self, layer: str, kind: Kind) -> bool:
+        """Whether nothing here has a name that could serve a spec; nothing is built to find out.
+
+        A net is made of the layers of others, so it is never said to be absent.
+        """
+        target = self.binding.get(layer).target
+        if kind == "net" or target:
+            return False
+        if target == "":
+            return True
+        functions = look_up_functions(dict(members(self.namespace)), layer)
+        return not (functions or look_up(self.namespace, layer) or self._exact(layer))
 
     def found(self, layer: str) -> Found | None:
         """What was found for a layer that has been asked for."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -11,7 +11,7 @@ import pytest
 
 from conformance.candidates.loading.paths import SUFFIXES, ImplementationError, several
 from conformance.records.verdict import Verdict
-from conformance.runner.plan import Planned, plan
+from conformance.runner.plan import Absent, Planned, absent, plan
 from conformance.runner.settings import Settings
 from conformance.spec.catalogue import load as load_spec
 from conformance.spec.catalogue import spec_files_in, spec_folders
@@ -35,6 +35,9 @@ class Run(Protocol):
 
     def wanted(self, spec: Spec) -> bool:
         """Whether the spec is to be graded."""
+
+    def lacks(self, spec: Spec, path: Path) -> bool:
+        """Whether one item stands for the spec: nothing serves it, and no check was singled out."""
 
     def tell(self, verdict: Verdict) -> str:
         """A failure in words."""
@@ -127,7 +130,10 @@ class SpecFile(pytest.File):
         if run.wanted(spec) and run.benchmarks is not None:
             yield from self._benchmarks(spec, run.benchmarks)
         elif run.wanted(spec):
-            for planned in plan(spec, run.settings):
+            settings, whole = run.settings, run.lacks(spec, self.path)
+            items: Sequence[Planned | Absent]
+            items = [absent(spec, settings)] if whole else plan(spec, settings)
+            for planned in items:
                 # The id in full: pytest then reads the brackets as it does from its own cache.
                 yield CheckItem.from_parent(
                     self, name=planned.item, nodeid=planned.id, planned=planned, run=run
@@ -153,9 +159,9 @@ class SpecFile(pytest.File):
 
 
 class CheckItem(pytest.Item):
-    """One check on one case."""
+    """One check on one case, or all those of a spec that nothing serves."""
 
-    def __init__(self, *, planned: Planned, run: Run, **keywords: Any) -> None:
+    def __init__(self, *, planned: Planned | Absent, run: Run, **keywords: Any) -> None:
         super().__init__(**keywords)
         self.planned = planned
         self.run = run
@@ -163,7 +169,12 @@ class CheckItem(pytest.Item):
 
     def runtest(self) -> None:
         """Judge; anything but a pass becomes an outcome of pytest."""
-        self.verdict = verdict = self.run.grader.verdict(self.planned)
+        planned = self.planned
+        if isinstance(planned, Absent):
+            verdict = planned.verdict()
+        else:
+            verdict = self.run.grader.verdict(planned)
+        self.verdict = verdict
         if verdict.status in ("failed", "errored"):
             raise NotConformant(verdict)
         if verdict.status == "xfailed":

@@ -42,7 +42,7 @@ from conformance.records.verdict import Verdict
 from conformance.reports.files import NotWritten, write_text
 from conformance.runner.accounts import make_report
 from conformance.runner.gaps import Gaps, load_gaps, updated
-from conformance.runner.plan import Planned, plan
+from conformance.runner.plan import Absent, Planned, plan
 from conformance.runner.settings import Settings
 from conformance.spec.catalogue import find_spec, is_known, known_specs, spec_label
 from conformance.spec.model import Spec
@@ -87,7 +87,7 @@ class Conformance:
         self.gaps: Gaps | None = None
         self.stale: list[str] = []
         self.verdicts: dict[str, Verdict] = {}
-        self.planned: dict[str, Planned] = {}
+        self.planned: dict[str, Planned | Absent] = {}
         self.selected: dict[str, None] = {}
         self.lost: dict[str, str] = {}
         self.written: Path | None = None
@@ -155,6 +155,25 @@ class Conformance:
         """Whether ``--conformance-layers`` selects the spec."""
         return not self.layers or spec.name in self.layers
 
+    def lacks(self, spec: Spec, path: Path) -> bool:
+        """Whether one item stands for the spec: nothing serves it, and no check was singled out.
+
+        Listing checks imports nothing. ``-k`` and ids speak of the checks themselves.
+        """
+        option = self.config.option
+        if option.collectonly or option.keyword or self._named_checks(path):
+            return False
+        return self._unloadable is None and self.grader.session.lacks(spec.name, spec.kind)
+
+    def _named_checks(self, path: Path) -> bool:
+        """Whether an argument is the id of a check of this file."""
+        here = self.config.invocation_params.dir
+        named = (argument.partition("::") for argument in self.config.args)
+        return any(
+            id not in ("", Absent.item) and Path(here, file).resolve() == path.resolve()
+            for file, _, id in named
+        )
+
     # --- running ------------------------------------------------------------------------------
 
     @pytest.hookimpl(trylast=True)
@@ -214,6 +233,15 @@ class Conformance:
         self.config.add_cleanup(session.close)
         return Grader(session, settings, self.gaps)
 
+    @cached_property
+    def _unloadable(self) -> ImplementationError | None:
+        """Why the implementation cannot be loaded; it is not tried twice."""
+        try:
+            _ = self.grader
+        except ImplementationError as error:
+            return error
+        return None
+
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtestloop(self, session: pytest.Session) -> bool | None:
         """Import the candidate before the first item: a broken one is one message, not hundreds."""
@@ -221,9 +249,7 @@ class Conformance:
         if option.collectonly or (session.testsfailed and not option.continue_on_collection_errors):
             return None  # nothing is run, and pytest says why
         self._begin()
-        try:
-            _ = self.grader
-        except ImplementationError as error:
+        if (error := self._unloadable) is not None:
             if hasattr(session.config, "workerinput"):
                 return None  # the controlling process says it, once
             self.broken = str(error)
@@ -386,13 +412,13 @@ class Conformance:
                 found[spec.path] = spec
         return list(found.values())
 
-    def _planned_by_workers(self, specs: Iterable[Spec]) -> dict[str, Planned]:
-        return {
-            planned.id: planned
-            for spec in specs
-            for planned in plan(spec, self.settings)
-            if planned.id in self.selected
-        }
+    def _planned_by_workers(self, specs: Iterable[Spec]) -> dict[str, Planned | Absent]:
+        everything: dict[str, Planned | Absent] = {}
+        for spec in specs:
+            checks = plan(spec, self.settings)
+            planned: list[Planned | Absent] = [*checks, Absent(spec, len(checks))]
+            everything |= {p.id: p for p in planned if p.id in self.selected}
+        return everything
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> Any:
@@ -408,6 +434,9 @@ class Conformance:
         with self._guarded("accounting for the run"):
             self._account(session, exitstatus)
         session.exitstatus = self._exit_status(session, exitstatus)
+        if "hypothesis" not in sys.modules:
+            # Its plugin would import it to say what it wrote, which is nothing.
+            self.config.pluginmanager.unregister(name="hypothesispytest")
         result = yield
         with self._guarded("printing the summary"):
             self._print_summary(session)

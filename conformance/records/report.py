@@ -130,17 +130,25 @@ def score(verdicts: Iterable[Verdict]) -> float | None:
 
 def coverage(verdicts: Iterable[Verdict]) -> float | None:
     """Percent owed (not skipped) of those planned; None if none was."""
-    statuses = [verdict.status for verdict in verdicts]
-    return 100.0 * (1 - statuses.count("skipped") / len(statuses)) if statuses else None
+    counts = count(verdicts)
+    return 100.0 * (1 - counts["skipped"] / counts.total()) if counts else None
+
+
+def count(verdicts: Iterable[Verdict]) -> Counter[Status]:
+    """How many planned checks have each status."""
+    counts: Counter[Status] = Counter()
+    for verdict in verdicts:
+        counts[verdict.status] += verdict.checks
+    return counts
 
 
 def summarise(verdicts: Iterable[Verdict]) -> Summary:
     """Count verdicts."""
     verdicts = list(verdicts)
-    counts = Counter(verdict.status for verdict in verdicts)
+    counts = count(verdicts)
     by_tier = {tier: [v for v in verdicts if v.tier == tier] for tier in TIERS}
     return Summary(
-        planned=len(verdicts),
+        planned=counts.total(),
         ran=sum(counts[status] for status in RAN),
         **{status.replace(" ", "_"): counts[status] for status in get_args(Status)},
         faults=sum(bool(verdict.fault) for verdict in verdicts),

@@ -83,6 +83,7 @@ class Verdict:
     `printed` is what the candidate wrote to standard output meanwhile, cut where it is long.
     `fault` is the short trace of an exception of the suite itself. Where that lost the verdict, the
     check is `errored` and nothing is known of the candidate (`lost`).
+    `checks` is how many planned checks it stands for: all those of a spec that nothing serves.
     """
 
     id: str
@@ -104,6 +105,7 @@ class Verdict:
     diagnoses: tuple[Diagnosis, ...] = ()
     script: str = ""
     printed: str = ""
+    checks: int = 1
     fault: str = ""
 
     @property

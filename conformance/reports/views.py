@@ -9,7 +9,7 @@ from functools import cached_property
 from itertools import chain
 
 from conformance.checks.check import GROUPS
-from conformance.records.report import LayerSummary, Report
+from conformance.records.report import LayerSummary, Report, count
 from conformance.records.text import element, numbers
 from conformance.records.verdict import SEVERITIES, Finding, Severity, Status, Verdict
 
@@ -40,7 +40,7 @@ class Cell:
     @cached_property
     def counts(self) -> Counter[Status]:
         """How many checks have each status."""
-        return Counter(verdict.status for verdict in self.verdicts)
+        return count(self.verdicts)
 
     @property
     def status(self) -> Status | None:
@@ -50,7 +50,7 @@ class Cell:
     @property
     def owed(self) -> int:
         """How many checks were not skipped."""
-        return len(self.verdicts) - self.counts["skipped"]
+        return self.counts.total() - self.counts["skipped"]
 
     @property
     def short(self) -> str:

@@ -6,7 +6,7 @@ import shlex
 from collections.abc import Iterator
 from dataclasses import replace
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -19,7 +19,6 @@ from conformance.checks import (
     NoOracle,
     Stopped,
 )
-from conformance.diagnosis.diagnosing import Diagnostician
 from conformance.generation.programs import Programs
 from conformance.oracles.choice import Judge, OracleUnavailable
 from conformance.oracles.oracle import OracleError
@@ -34,6 +33,9 @@ from conformance.sessions.session import Session
 from conformance.spec.bound_case import BoundCase, bound_case
 from conformance.spec.expressions import format_bindings
 from conformance.spec.model import Spec
+
+if TYPE_CHECKING:
+    from conformance.diagnosis.diagnosing import Diagnostician
 
 # Enough for the generated cases of the standard profile: one check after another goes through them.
 CASES_IN_MEMORY = EXAMPLES["standard"] + 3
@@ -65,7 +67,14 @@ class Grader:
         self._drawn: dict[tuple[str, str | None], list[BoundCase]] = {}
         self._undrawable: dict[tuple[str, str | None], str] = {}
         self._memories: dict[tuple[str, str, str | None], Memory] = {}
-        self._diagnostician = diagnostician or Diagnostician()
+        self._given = diagnostician
+
+    @cached_property
+    def _diagnostician(self) -> Diagnostician:
+        """Made at the first failure: it imports every misreading."""
+        from conformance.diagnosis.diagnosing import Diagnostician
+
+        return self._given or Diagnostician()
 
     @cached_property
     def oracle(self) -> Judge:

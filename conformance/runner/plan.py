@@ -87,6 +87,45 @@ class Planned:
         return spec.line("outputs") if spec.outputs else spec.line(spec.kind)
 
 
+@dataclass(frozen=True)
+class Absent:
+    """A spec that nothing in the implementation serves: all its checks in one item."""
+
+    spec: Spec
+    checks: int
+    item = "implemented"
+
+    @property
+    def id(self) -> str:
+        """The id everywhere: ``specs/conv/conv2d.toml::implemented``."""
+        return f"{self.spec.path}::{self.item}"
+
+    @property
+    def line(self) -> int:
+        """The line of the spec's header."""
+        return self.spec.line(self.spec.kind)
+
+    def verdict(self, status: Status = "skipped", *, reason: str = "not implemented") -> Verdict:
+        """The verdict that stands for all the checks."""
+        return Verdict(
+            id=self.id,
+            layer=self.spec.name,
+            case="",
+            check=self.item,
+            group="shape",
+            tier="core",
+            status=status,
+            reason=reason,
+            spec_line=self.line,
+            checks=self.checks,
+        )
+
+
+def absent(spec: Spec, settings: Settings) -> Absent:
+    """The one item of a spec that nothing serves; its checks are counted, not made."""
+    return Absent(spec, len(plan(spec, settings)))
+
+
 def plan(spec: Spec, settings: Settings) -> list[Planned]:
     """Every check of a spec, in a fixed order."""
     limit = TIERS.index(settings.tier)

@@ -14,6 +14,7 @@ from conformance.sessions.generators import put_back
 from conformance.sessions.layer_run import LayerRun
 from conformance.sessions.run import Run, Watch
 from conformance.sessions.training_runs import NetRun, OptimizerRun, SchedulerRun
+from conformance.spec.terms import Kind
 
 _RUNS: dict[str, type[Run]] = {
     "layer": LayerRun,
@@ -57,6 +58,10 @@ class InProcessSession:
     def conventions(self) -> tuple[Convention, ...]:
         """What the implementation's binding declares as meant."""
         return self.implementation.conventions()
+
+    def lacks(self, layer: str, kind: Kind) -> bool:
+        """Whether nothing in the implementation has a name that could serve a spec."""
+        return self.implementation.lacks(layer, kind)
 
     def run(self, trial: Trial) -> Observation:
         """Build the layer and take the trial's steps, up to the first that fails."""

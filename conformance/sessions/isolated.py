@@ -15,6 +15,7 @@ from conformance.records.trial import Trial
 from conformance.sessions.limits import Limits
 from conformance.sessions.messages import Answer, Ready, Setup, Understood
 from conformance.sessions.process import Lost, Worker
+from conformance.spec.terms import Kind
 
 # So often a layer may time out, or crash, in one kind of call; then that call is not tried again.
 # A timeout costs seconds, a crash the start of a process.
@@ -85,6 +86,10 @@ class IsolatedSession:
     def conventions(self) -> tuple[Convention, ...]:
         """What the implementation's binding declares as meant."""
         return self._ready.conventions
+
+    def lacks(self, layer: str, kind: Kind) -> bool:
+        """Whether nothing in the implementation has a name that could serve a spec."""
+        return layer in self._ready.lacks
 
     def run(self, trial: Trial) -> Observation:
         """Everything that the trial showed, also if the worker is lost on the way."""

@@ -28,13 +28,17 @@ class Setup:
 
 @dataclass(frozen=True)
 class Ready:
-    """It is loaded; or it could not be, why, and whether it is there at all but `broken`."""
+    """It is loaded; or it could not be, why, and whether it is there at all but `broken`.
+
+    `lacks` names the specs, bundled ones and the user's, that nothing in it could serve.
+    """
 
     name: str = ""
     error: str | None = None
     broken: bool = False
     notes: tuple[str, ...] = ()
     conventions: tuple[Convention, ...] = ()
+    lacks: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "notes", tuple(map(plain, self.notes)))

@@ -8,6 +8,7 @@ from typing import Protocol
 from conformance.records.observation import Observation
 from conformance.records.report import Convention
 from conformance.records.trial import Trial
+from conformance.spec.terms import Kind
 
 
 class Session(Protocol):
@@ -26,6 +27,9 @@ class Session(Protocol):
 
     def dialect(self, layer: str) -> str:
         """The dialect of what was found for a layer; empty if nothing was."""
+
+    def lacks(self, layer: str, kind: Kind) -> bool:
+        """Whether nothing in the implementation has a name that could serve a spec."""
 
     def close(self) -> None:
         """Give back what the session holds; it runs nothing afterwards."""

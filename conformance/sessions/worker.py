@@ -27,6 +27,7 @@ from conformance.sessions.limits import limit_memory, no_core_dumps
 from conformance.sessions.messages import UNREACHABLE, Answer, Ready, Setup, Understood
 from conformance.sessions.trace import TraceWriter
 from conformance.sessions.wire import NONCE, Incoming, WireError, pack
+from conformance.spec.catalogue import header, spec_files
 from conformance.spec.catalogue import load as load_spec
 
 R = TypeVar("R")
@@ -98,7 +99,10 @@ def _load(setup: Setup, writer: TraceWriter) -> tuple[InProcessSession | None, R
 
     session = InProcessSession(implementation, watch, foreign_interrupts=True)
     notes = (*implementation.notes, *unlimited)
-    return session, Ready(session.name, notes=notes, conventions=session.conventions())
+    known = {**dict(map(header, spec_files())), **{spec.name: spec.kind for spec in specs}}
+    lacks = tuple(name for name, kind in known.items() if kind and session.lacks(name, kind))
+    conventions = session.conventions()
+    return session, Ready(session.name, notes=notes, conventions=conventions, lacks=lacks)
 
 
 class _News:

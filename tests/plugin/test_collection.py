@@ -10,6 +10,9 @@ from xml.etree import ElementTree
 import pytest
 
 from conformance.pytest_run.session import Conformance, SpecFile
+from conformance.runner.plan import plan
+from conformance.runner.settings import Settings
+from conformance.spec.catalogue import bundled_specs, find_spec
 
 # The recorded oracle: importing PyTorch takes longer than the checks of one layer.
 QUICK = ("--conformance-profile=quick", "--conformance-oracle=recorded")
@@ -245,3 +248,56 @@ def test_the_time_to_collect_files_is_linear_in_their_number(tmp_path, monkeypat
     monkeypatch.setattr(SpecFile, "from_parent", lambda parent, path, nodeid, run: path)
     assert [run.pytest_collect_file(file, None) for file in files] == files
     assert len(resolved) < 6 * len(files)
+
+
+def test_what_nothing_serves_is_one_line_per_spec(good_and_bad):
+    result = good_and_bad.runpytest("--impl=layers.py", *QUICK, "--conformance-report=out")
+    report = json.loads((good_and_bad.path / "out" / "report.json").read_text())
+    absent = [v for v in report["verdicts"] if v["id"].endswith("::implemented")]
+    assert "specs/conv/conv2d.toml::implemented" in {v["id"] for v in absent}
+    assert {v["reason"] for v in absent} == {"not implemented"}
+    assert not [v for v in report["verdicts"] if v["layer"] == "Conv2d" and v not in absent]
+    # Counted as before: all checks of all specs are planned, those of Linear ran.
+    summary = report["summary"]
+    settings = Settings("layers.py", profile="quick")
+    assert summary["planned"] == sum(len(plan(spec, settings)) for spec in bundled_specs())
+    assert summary["passed"] == summary["ran"] == len(plan(find_spec("Linear"), settings))
+    assert summary["skipped"] == summary["planned"] - summary["ran"]
+    assert summary["coverage"] == pytest.approx(100 * summary["ran"] / summary["planned"])
+    row = next(row for row in report["layers"] if row["name"] == "Conv2d")
+    assert row["summary"]["skipped"] == len(plan(find_spec("Conv2d"), settings))
+    assert row["skipped"] == ["not implemented"]
+    assert result.ret == 0
+
+
+def test_a_check_of_a_layer_that_is_not_there_runs_by_its_id(good_and_bad):
+    check = "specs/conv/conv2d.toml::forward[default]"
+    result = good_and_bad.runpytest("--impl=layers.py", *QUICK, check, "-rs")
+    result.assert_outcomes(skipped=1)
+    assert "not implemented" in result.stdout.str()
+
+
+def test_the_line_of_a_spec_that_nothing_serves_runs_by_its_id(good_and_bad):
+    line = "specs/conv/conv2d.toml::implemented"
+    good_and_bad.runpytest("--impl=layers.py", *QUICK, line).assert_outcomes(skipped=1)
+
+
+def test_a_keyword_speaks_of_the_checks_of_absent_layers_too(good_and_bad):
+    result = good_and_bad.runpytest("--impl=layers.py", *QUICK, "-k", "Conv2d or conv2d")
+    assert result.parseoutcomes()["skipped"] == len(
+        plan(find_spec("Conv2d"), Settings("layers.py", profile="quick"))
+    )
+
+
+def test_a_run_imports_neither_torch_nor_hypothesis_where_recordings_answer(good_and_bad):
+    good_and_bad.makeconftest(
+        """
+        import sys
+
+        def pytest_unconfigure(config):
+            loaded = {"torch", "hypothesis", "conformance.misreadings"} & sys.modules.keys()
+            print("loaded:", sorted(loaded))
+        """
+    )
+    result = good_and_bad.runpytest_subprocess("--impl=layers.py", QUICK[0], "-q", "-s")
+    assert "loaded: []" in result.stdout.str()

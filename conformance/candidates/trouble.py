@@ -37,13 +37,17 @@ def describe_exception(error: BaseException) -> tuple[str, str | None]:
     if type(error) in _SYNTAX_ERRORS and isinstance(error, SyntaxError) and error.filename:
         file = f"{_short(text_of(error.filename))}:{text_of(error.lineno)}"
         return f"{name}: {text_of(error.msg)}", file
-    # Not the attribute: a subclass may have made it a property.
-    frames = [*traceback.walk_tb(BaseException.__dict__["__traceback__"].__get__(error))]
     places = (
         place(frame.f_code.co_filename, line, frame.f_code.co_name)
-        for frame, line in reversed(frames)
+        for frame, line in reversed(_frames(error))
     )
     return message, next(filter(None, places), None)
+
+
+def _frames(error: BaseException) -> list[tuple[FrameType, int]]:
+    """Where an exception came by, the innermost frame last."""
+    # Not the attribute: a subclass may have made it a property.
+    return [*traceback.walk_tb(BaseException.__dict__["__traceback__"].__get__(error))]
 
 
 def place(filename: str, line: int, name: str) -> str | None:
@@ -63,11 +67,12 @@ def is_our_fault(error: BaseException) -> bool:
     the way, is a fault of ours; a lack of memory or of stack may be anybody's. Raised in
     `candidates`, it may be the call itself that failed.
     """
-    if isinstance(error, ExtensionError):
+    kind = type(error)  # isinstance would ask the exception, which may raise or lie
+    if issubclass(kind, ExtensionError):
         return True
-    if not isinstance(error, Exception) or isinstance(error, MemoryError | RecursionError):
+    if not issubclass(kind, Exception) or issubclass(kind, MemoryError | RecursionError):
         return False
-    files = [frame.filename for frame in traceback.extract_tb(error.__traceback__)]
+    files = [frame.f_code.co_filename for frame, _ in _frames(error)]
     return bool(files) and all(map(_is_ours, files)) and not files[-1].startswith(_TOUCHES)
 
 

@@ -247,7 +247,7 @@ def _module_of(found: Any) -> str:
 
 
 def _hint(error: BaseException) -> str:
-    if isinstance(error, ModuleNotFoundError) and error.name == "torch":
+    if issubclass(type(error), ModuleNotFoundError) and getattr(error, "name", "") == "torch":
         return (
             "\n  PyTorch is not installed here. Install the extra `torch`: "
             "pip install -e '.[torch]' in a clone of the suite."

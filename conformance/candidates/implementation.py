@@ -30,12 +30,10 @@ from conformance.candidates.wiring.binding_file import NO_BINDING, Binding
 from conformance.candidates.wiring.places import follow
 from conformance.candidates.wiring.probe import probe_for
 from conformance.candidates.wiring.wiring import Found
-from conformance.records.report import Convention
+from conformance.records.report import FLOAT64_ONLY, Convention
 from conformance.records.trial import Forward, Trial
 from conformance.spec.problems import suggestion
 from conformance.spec.terms import Kind
-
-FLOAT64_ONLY = "float64-only"
 
 
 class Implementation:

@@ -15,7 +15,6 @@ from conformance.oracles.recording import RecordedOracle
 from conformance.oracles.session_oracle import SessionOracle
 from conformance.records.report import Convention
 from conformance.records.trial import Trial
-from conformance.sessions.in_process import InProcessSession
 from conformance.spec.bound_case import BoundCase
 
 Choice = Literal["auto", "torch", "recorded", "reference"]
@@ -84,6 +83,8 @@ class Judge:
 
     @staticmethod
     def _torch() -> Oracle:
+        from conformance.sessions.in_process import InProcessSession
+
         session = InProcessSession(load("torch"))
         return SessionOracle(
             session, f"torch {version('torch').partition('+')[0]}", bundled_only=False
@@ -91,4 +92,6 @@ class Judge:
 
     @staticmethod
     def _bundled(name: str) -> Oracle:
+        from conformance.sessions.in_process import InProcessSession
+
         return SessionOracle(InProcessSession(load(name)), name, bundled_only=True)

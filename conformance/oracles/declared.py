@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from conformance.candidates.implementation import FLOAT64_ONLY, Implementation
 from conformance.oracles.oracle import Expectation, OracleError
 from conformance.oracles.session_oracle import SessionOracle
-from conformance.records.report import Convention
+from conformance.records.report import FLOAT64_ONLY, Convention
 from conformance.records.trial import Trial
-from conformance.sessions.in_process import InProcessSession
 from conformance.spec.bound_case import BoundCase
+
+if TYPE_CHECKING:
+    from conformance.sessions.in_process import InProcessSession
 
 
 class DeclaredOracle:
@@ -35,7 +36,9 @@ class DeclaredOracle:
     def session(self) -> InProcessSession:
         """The reference with every declared misreading in its place."""
         # Every misreading is imported with the first: only runs that declare some pay for it.
+        from conformance.candidates.implementation import Implementation
         from conformance.misreadings import CATALOGUE, namespace
+        from conformance.sessions.in_process import InProcessSession
 
         together: dict[str, Any] = {}
         taken: dict[str, str] = {}

@@ -428,15 +428,15 @@ class Conformance:
                 self._hand_over()
             getattr(self.config, "workeroutput")[FAULTS] = self.faults  # noqa: B009
             return (yield)
+        if "hypothesis" not in sys.modules:
+            # Its plugin would import it to say what it wrote, which is nothing.
+            self.config.pluginmanager.unregister(name="hypothesispytest")
         if self.config.option.collectonly:
             return (yield)
         self.ending = True
         with self._guarded("accounting for the run"):
             self._account(session, exitstatus)
         session.exitstatus = self._exit_status(session, exitstatus)
-        if "hypothesis" not in sys.modules:
-            # Its plugin would import it to say what it wrote, which is nothing.
-            self.config.pluginmanager.unregister(name="hypothesispytest")
         result = yield
         with self._guarded("printing the summary"):
             self._print_summary(session)

@@ -68,6 +68,9 @@ class LayerSummary:
     skipped: tuple[str, ...] = ()
 
 
+FLOAT64_ONLY = "float64-only"  # the convention of an implementation without float32
+
+
 @dataclass(frozen=True)
 class Convention:
     """A misreading that a binding declares as meant: the layer was graded against it."""

@@ -7,7 +7,6 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from conformance.candidates.loading.paths import ImplementationError, load
-from conformance.sessions.in_process import InProcessSession
 from conformance.sessions.limits import Limits
 from conformance.sessions.session import Session
 from conformance.spec.catalogue import load as load_spec
@@ -44,5 +43,8 @@ def open_session(
         from conformance.sessions.isolated import IsolatedSession
 
         return IsolatedSession(text, limits, binding, specs, run_all_cells)
+    # Another process may do all that this imports.
+    from conformance.sessions.in_process import InProcessSession
+
     own = [load_spec(path) for path in specs]
     return InProcessSession(load(text, run_all_cells, binding, own))

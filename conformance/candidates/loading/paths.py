@@ -16,9 +16,8 @@ from dataclasses import dataclass
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from conformance.candidates.implementation import Implementation
 from conformance.candidates.loading.notebook import NotebookError, is_notebook, load_notebook
 from conformance.candidates.trouble import describe_exception
 from conformance.candidates.wiring.binding_file import (
@@ -32,6 +31,9 @@ from conformance.errors import ConformanceError
 from conformance.records.foreign import plain
 from conformance.spec.model import Spec
 from conformance.spec.problems import suggestion
+
+if TYPE_CHECKING:
+    from conformance.candidates.implementation import Implementation
 
 GROUP = "conformance.implementations"
 
@@ -170,6 +172,9 @@ def load(
 
     Its binding is the file given, else the one beside it.
     """
+    # Where the implementation has a process of its own, this one never needs its detection.
+    from conformance.candidates.implementation import Implementation
+
     reference = resolve(text, run_all_cells, binding)
     try:
         found = reference.load()
@@ -273,6 +278,8 @@ def _existing_file(text: str) -> Path:
 
 
 def _read_notebook(text: str, path: Path, run_all: bool) -> Implementation:
+    from conformance.candidates.implementation import Implementation
+
     try:
         module, notes = load_notebook(path, run_all)
     except NotebookError as error:

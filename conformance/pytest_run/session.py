@@ -466,7 +466,7 @@ class Conformance:
                     self.written = self.keeper.end(report)
                 except ExtensionError as error:
                     self.faults.append(str(error))  # it names the extension
-                self.unwritten += self.keeper.problems
+                self.unwritten += filter(None, [self.keeper.problem])
         if self.gaps_file is not None and self.update_gaps:
             if not report.unfinished:
                 try:

@@ -1,6 +1,8 @@
 """The exit codes of docs/exit-codes.md, each by a run of its own; a run with 3 is never green."""
 
 import json
+from collections import OrderedDict
+from unittest.mock import Mock
 
 import pytest
 
@@ -141,3 +143,21 @@ def test_a_lost_worker_of_pytest_xdist_is_never_green(run, pytester):
     assert "conformance: lab.py 100.0 %" not in printed
     assert badge["color"] == "red"
     assert badge["message"].startswith("unfinished")
+
+
+def test_a_worker_that_has_not_collected_yet_is_given_nothing():
+    """Two that are lost at the same time ended the run in an internal error of pytest-xdist."""
+    pytest.importorskip("xdist")
+    from conformance.pytest_run.workers import ByCase
+
+    node, check = Mock(shutting_down=False), "relu.toml::shape[default]"
+    schedule = object.__new__(ByCase)
+    schedule.log = Mock()
+    schedule.assigned_work = {node: {}}
+    schedule.workqueue = OrderedDict({"default": {check: False}})
+    schedule.registered_collections = {}
+    schedule._reschedule(node)
+    assert list(schedule.workqueue) == ["default"]
+    schedule.registered_collections[node] = [check]
+    schedule._reschedule(node)
+    node.send_runtest_some.assert_called_once_with([0])

@@ -210,14 +210,14 @@ def _clear_folder(config: pytest.Config, given: str) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     """Hand over to `conformance.pytest_run.session` if there is something to grade."""
     if implementation_of(config) and not config.option.help:
+        report = option(config, "report")
+        if report:
+            _clear_folder(config, report)
         try:
             from conformance.pytest_run.session import Conformance
         except ConformanceError as error:  # a broken extension
             raise pytest.UsageError(str(error)) from None
 
-        report = option(config, "report")
-        if report:
-            _clear_folder(config, report)
         if config.getoption("benchmark_only", False) and find_spec("pytest_benchmark") is None:
             raise pytest.UsageError(NO_BENCHMARKS)
         update = config.getoption("--conformance-update-gaps")

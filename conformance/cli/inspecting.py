@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from conformance.cli.output import bundled, fail, plain_console
+from conformance.cli.output import bundled, fail, put
 
 
 def _modules(namespace: object) -> str:
@@ -53,6 +53,5 @@ def inspect(
     if write_binding is not None:
         if write_binding.exists():
             raise fail(f"{write_binding} exists: give another name, or remove it first")
-        write_binding.write_text(rows_as_binding(loaded, rows), encoding="utf-8")
-        plain_console(stderr=True).print(f"wrote {write_binding}", soft_wrap=True)
+        put(rows_as_binding(loaded, rows), write_binding)
     typer.echo(rows_as_json(rows) if as_json else mapping_text(rows), nl=as_json)

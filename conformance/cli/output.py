@@ -43,14 +43,15 @@ def fail(message: str) -> typer.Exit:
 
 def put(text: str, out: Path | None) -> None:
     """Print a text, or write it and say where."""
+    from conformance.reports.files import NotWritten, write_text
+
     if out is None:
         typer.echo(text, nl=False)
         return
     try:
-        out.parent.mkdir(parents=True, exist_ok=True)
-        out.write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise fail(f"{out}: cannot be written: {error.strerror}") from None
+        write_text(out, text)
+    except NotWritten as error:
+        raise fail(str(error)) from None
     plain_console(stderr=True).print(f"wrote {out}", soft_wrap=True)
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from conformance.cli.output import bundled, fail, plain_console, watched
+from conformance.cli.output import bundled, fail, plain_console, put, watched
 
 if TYPE_CHECKING:
     from conformance.selftest.results import SelfTest
@@ -51,7 +51,7 @@ def selftest(
         _power(result, gated=not layers)
     table = markdown(result.rows)
     if write is not None:
-        write.write_text(table, encoding="utf-8")
+        put(table, write)
     stale = check_file is not None and check_file.read_text(encoding="utf-8") != table
     if stale:
         again = f"conformance selftest --write {shlex.quote(str(check_file))}"

@@ -12,11 +12,11 @@ from conformance.reports.journal import Journal
 
 
 class Keeper:
-    """Keeps the report folder of one run; what cannot be written is said once, in `problems`."""
+    """Keeps the report folder of one run; what cannot be written in the end is in `problem`."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.problems: list[str] = []
+        self.problem = ""
         self._journal: Journal | None = None
 
     def begin(self, report: Report) -> None:
@@ -25,7 +25,7 @@ class Keeper:
             write_folder(report, self.folder, extensions=False)
             self._journal = self._journal or Journal(self.folder)
         except NotWritten as error:
-            self._complain(error)
+            self.problem = str(error)
 
     def add(self, verdict: Verdict) -> None:
         """Write a verdict into the journal."""
@@ -34,20 +34,16 @@ class Keeper:
         try:
             self._journal.append(verdict)
         except NotWritten as error:
-            self._complain(error)
+            self.problem = str(error)
 
     def end(self, report: Report) -> Path | None:
         """Replace the unfinished report; returns the page, None if it could not be written."""
         try:
             page = write_folder(report, self.folder)
         except NotWritten as error:
-            self._complain(error)
+            self.problem = str(error)
             return None
         if self._journal is not None:
             self._journal.remove()
-        self.problems.clear()  # whatever it was, it is over
+        self.problem = ""  # whatever it was, it is over
         return page
-
-    def _complain(self, error: NotWritten) -> None:
-        if str(error) not in self.problems:
-            self.problems.append(str(error))

@@ -293,6 +293,8 @@ class Conformance:
         data = getattr(report, VERDICT, None)
         if data is not None:
             verdict = from_data(Verdict, data)
+            if verdict.id in self.lost:
+                return
             self.verdicts[verdict.id] = verdict
             if self.keeper is not None:
                 with self._guarded("writing the journal"):
@@ -313,7 +315,8 @@ class Conformance:
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_handlecrashitem(self, crashitem: str, report: Any, sched: Any) -> None:
-        """A worker of pytest-xdist died."""
+        """A worker of pytest-xdist died; another may run the check again, which proves nothing."""
+        self.verdicts.pop(crashitem, None)
         self.lost[crashitem] = "the process of pytest-xdist that ran it was lost"
 
     def pytest_collection_finish(self, session: pytest.Session) -> None:
@@ -466,7 +469,7 @@ class Conformance:
                     self.written = self.keeper.end(report)
                 except ExtensionError as error:
                     self.faults.append(str(error))  # it names the extension
-                self.unwritten += self.keeper.problems
+                self.unwritten += filter(None, [self.keeper.problem])
         if self.gaps_file is not None and self.update_gaps:
             if not report.unfinished:
                 try:

@@ -122,6 +122,20 @@ def test_a_binding_that_is_written_says_the_same(inspect, tmp_path):
     assert "mine.toml exists" in again.output
 
 
+def test_a_binding_that_cannot_be_written_is_one_message(inspect):
+    result = inspect("--write-binding", "lab.py/mine.toml")
+    assert result.exit_code == 2
+    [line] = result.output.splitlines()
+    assert line.startswith("conformance: lab.py/mine.toml: cannot be written: ")
+
+
+def test_a_binding_is_not_written_through_a_link(inspect, tmp_path):
+    (tmp_path / "mine.toml").symlink_to(tmp_path / "elsewhere.toml")
+    assert inspect("--write-binding", "mine.toml").exit_code == 0
+    assert not (tmp_path / "elsewhere.toml").exists()
+    assert "Dense" in (tmp_path / "mine.toml").read_text()
+
+
 def test_json(inspect):
     rows = {row["spec"]: row for row in json.loads(inspect("--json").output)}
     assert rows["Linear"]["target"] == "Dense"

@@ -4,7 +4,6 @@ import json
 import subprocess
 import sys
 from pathlib import Path
-from types import SimpleNamespace
 from xml.etree import ElementTree
 
 import pytest
@@ -240,8 +239,7 @@ def test_root_folder_of_a_checkout_does_not_matter():
 def test_the_time_to_collect_files_is_linear_in_their_number(tmp_path, monkeypatch):
     files = [tmp_path / f"{number}.toml" for number in range(75)]
     run = object.__new__(Conformance)
-    invocation = SimpleNamespace(dir=tmp_path)
-    run.config = SimpleNamespace(invocation_params=invocation, args=list(map(str, files)))
+    run.own = set(files)
     resolved = []
     resolve = Path.resolve
     monkeypatch.setattr(Path, "resolve", lambda path: resolved.append(path) or resolve(path))

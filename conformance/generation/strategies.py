@@ -10,6 +10,7 @@ from hypothesis.strategies import DrawFn, SearchStrategy
 from conformance.spec.bound_case import BoundCase, bind, bounds
 from conformance.spec.expressions import ExpressionError
 from conformance.spec.model import GENERATED, Argument, Case, Spec, Values, VariadicDim
+from conformance.spec.shapes import MOST_ELEMENTS
 
 # Values that say something about every configuration: not so extreme that rounding is all there is.
 # (Alone in its tensor, a `large` one may have a sigmoid of 1e-90, which (1 + tanh(x/2))/2 rounds to
@@ -39,8 +40,8 @@ def _cases(draw: DrawFn, spec: Spec) -> BoundCase | None:
     try:
         bound = bind(spec, Case(id=GENERATED, dims=dims, config=config, values=drawn))
         # A case whose shapes have no value (a kernel larger than its input) is not legal either.
-        bound.inputs(), bound.outputs()
-        return None if bound.violated(None) else bound
+        too_large = bound.elements() > MOST_ELEMENTS
+        return None if too_large or bound.violated(None) else bound
     except ExpressionError:
         return None
 

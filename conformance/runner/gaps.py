@@ -16,7 +16,6 @@ or where everything that it covers passes.
 from __future__ import annotations
 
 import datetime
-import tomllib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -25,7 +24,8 @@ from typing import Any
 from conformance.errors import ConformanceError
 from conformance.records.verdict import Verdict
 from conformance.spec.positions import Positions
-from conformance.spec.problems import suggestion
+from conformance.spec.problems import SpecError, suggestion
+from conformance.spec.toml import read_toml
 
 KEYS = ("id", "reason", "link", "expires")
 BAD = ("failed", "errored")
@@ -108,16 +108,17 @@ def load_gaps(path: Path, today: datetime.date | None = None) -> Gaps:
     """Read a gaps file; `GapsError` names every mistake with its line, expired entries too."""
     try:
         text = path.read_bytes().decode("utf-8-sig")
-        data = tomllib.loads(text)
     except FileNotFoundError:
         raise GapsError(
             f"{path}: there is no such file; --conformance-update-gaps writes one"
         ) from None
     except (OSError, UnicodeDecodeError) as error:
         raise GapsError(f"{path}: cannot be read: {error}") from None
-    except tomllib.TOMLDecodeError as error:
-        raise GapsError(f"{path}: not valid TOML: {error}") from None
     positions, entries = Positions(text), []
+    try:
+        data = read_toml(text, str(path), positions)
+    except SpecError as error:
+        raise GapsError(str(error)) from None
     problems: list[str] = []
     problems += [
         f"{path}:{positions.line((k,))}: {k}: unknown table; write [[gap]]"

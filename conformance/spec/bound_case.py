@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -167,6 +168,11 @@ class BoundCase:
         for name, entry in table.items():
             if self.holds(entry.when):
                 yield name, self.shape(entry.shape)
+
+    def elements(self) -> int:
+        """How many elements its inputs, outputs, parameters and buffers have in all."""
+        tables = (self.inputs(), self.outputs(), self.parameters(), self.buffers())
+        return sum(math.prod(shape) for table in tables for shape in table.values())
 
     def gradients(self) -> list[str]:
         """Inputs and parameters whose gradient is owed in this case, in the spec's order."""

@@ -26,7 +26,10 @@ def _power(base: Any, exponent: Any) -> Any:
     """``base ** exponent``, but not a number that fills the memory."""
     if abs(exponent) > _LARGEST_EXPONENT:
         raise ValueError(f"exponents are at most {_LARGEST_EXPONENT}")
-    return base**exponent
+    result = base**exponent
+    if isinstance(result, complex):
+        raise ValueError("the result is not a real number")
+    return result
 
 
 def _of_numbers(operation: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
@@ -44,12 +47,20 @@ def _of_numbers(operation: Callable[[Any, Any], Any]) -> Callable[[Any, Any], An
 def _small(value: Value) -> Value:
     """Refuse a result that would fill the memory if it were computed with again and again."""
     size = value.bit_length() if isinstance(value, int) else 0
-    length = len(value) if isinstance(value, tuple | str) else 0
+    length = _length(value)
     if max(size, length) > _LARGEST_RESULT:
         raise ValueError("the result is too large")
     return value
 
 
+def _length(value: Value) -> int:
+    """Elements of a tuple and of those within it, characters of a text; 1 for a number."""
+    if isinstance(value, tuple):
+        return sum(map(_length, value))
+    return len(value) if isinstance(value, str) else 1
+
+
+LONGEST = 1000  # characters of an expression, and of a shape
 _LARGEST_EXPONENT = 1000
 _LARGEST_RESULT = 1024  # bits of a number, elements of a tuple
 _DEEPEST = 100  # levels of nesting: as many as a sum has terms
@@ -136,6 +147,10 @@ def format_bindings(bindings: Mapping[str, Value]) -> str:
 @lru_cache(maxsize=4096)
 def parse_expression(text: str) -> Expression:
     """Parse `text`; raise `ExpressionError` when it holds anything but whitelisted arithmetic."""
+    if len(text) > LONGEST:
+        raise ExpressionError(
+            f"the expression is too long: at most {LONGEST} characters are allowed"
+        )
     try:
         tree = ast.parse(text.strip(), mode="eval").body
     except (SyntaxError, ValueError) as error:
@@ -183,9 +198,9 @@ def _check(node: ast.expr, text: str, names: set[str], level: int = 1) -> None:
             known = ", ".join(sorted(FUNCTIONS))
             raise ExpressionError(f"{text!r} calls {function}(); only {known} may be called")
         case ast.Call(func=ast.Name(id=function), keywords=[keyword, *_]):
+            given = ast.get_source_segment(text.strip(), keyword)
             raise ExpressionError(
-                f"{text!r} calls {function}() with {ast.unparse(keyword)}; "
-                "keyword arguments are not allowed here"
+                f"{text!r} calls {function}() with {given}; keyword arguments are not allowed here"
             )
         case ast.Call(func=ast.Name(), args=arguments):
             children = arguments
@@ -231,11 +246,12 @@ def _evaluate(node: ast.expr, bindings: Mapping[str, Value]) -> Value:
         case ast.IfExp(test=test, body=body, orelse=orelse):
             return _evaluate(body if _evaluate(test, bindings) else orelse, bindings)
         case ast.Tuple(elts=elements) | ast.List(elts=elements):
-            return tuple(_evaluate(element, bindings) for element in elements)
+            return _small(tuple(_evaluate(element, bindings) for element in elements))
         case ast.Subscript(value=value, slice=index):
             return _evaluate(value, bindings)[_evaluate(index, bindings)]
         case ast.Slice(lower=lower, upper=upper):
             return slice(*(bound and _evaluate(bound, bindings) for bound in (lower, upper)))
         case ast.Call(func=ast.Name(id=function), args=arguments):
-            return FUNCTIONS[function](*(_evaluate(argument, bindings) for argument in arguments))
+            values = [_evaluate(argument, bindings) for argument in arguments]
+            return _small(FUNCTIONS[function](*values))
     raise AssertionError(f"unchecked node {node!r}")  # pragma: no cover

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import reprlib
-import tomllib
 import types
 import typing
 from collections.abc import Iterable, Iterator, Mapping
@@ -15,8 +14,9 @@ from pydantic.fields import FieldInfo
 
 from conformance.spec.model import NEEDS, PATTERNS, Spec
 from conformance.spec.positions import Positions
-from conformance.spec.problems import Place, Problem, SpecError, SpecProblem, suggestion
+from conformance.spec.problems import Place, Problem, SpecError, SpecProblem, dotted, suggestion
 from conformance.spec.terms import KINDS
+from conformance.spec.toml import read_toml
 from conformance.spec.validation import validate
 
 
@@ -39,11 +39,8 @@ def load_spec(path: Path, label: str | None = None) -> Spec:
 
 def parse_spec(text: str, label: str) -> Spec:
     """Validate the text of a spec file; raises `SpecError` with all its problems."""
-    try:
-        data = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise SpecError([syntax_problem(text, label, error)]) from None
     positions = Positions(text)
+    data = read_toml(text, label, positions)
     problems = list(_kind(data))
     try:
         spec = Spec.model_validate(data)
@@ -59,14 +56,6 @@ def parse_spec(text: str, label: str) -> Spec:
         raise SpecError(sorted(found, key=lambda problem: problem.line))
     spec._path, spec._positions = label, positions
     return spec
-
-
-def syntax_problem(text: str, label: str, error: tomllib.TOMLDecodeError) -> SpecProblem:
-    """Take the line out of tomllib's message (it has no attribute for it before Python 3.14)."""
-    message, _, place = str(error).partition(" (at ")
-    digits = "".join(c for c in place.split(",")[0] if c.isdigit())
-    line = int(digits) if digits else max(1, len(text.splitlines()))
-    return SpecProblem(label, line, "", f"not valid TOML: {message}")
 
 
 def _kind(data: Mapping[str, Any]) -> Iterator[Problem]:
@@ -182,11 +171,3 @@ def _fields(annotation: Any) -> dict[str, FieldInfo]:
     if not (isinstance(annotation, type) and issubclass(annotation, BaseModel)):
         return {}
     return {field.alias or name: field for name, field in annotation.model_fields.items()}
-
-
-def dotted(place: Place) -> str:
-    """``case[2].config.stride``."""
-    text = ""
-    for part in place:
-        text += f"[{part}]" if isinstance(part, int) else f".{part}" if text else part
-    return text

@@ -16,7 +16,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PrivateAttr, 
 
 from conformance.spec.expressions import ExpressionError, parse_expression
 from conformance.spec.positions import Positions
-from conformance.spec.shapes import parse_shape
+from conformance.spec.shapes import MOST_ELEMENTS, parse_shape
 from conformance.spec.terms import KINDS, Kind, Tier
 
 Values = Literal[
@@ -114,8 +114,12 @@ def _a_shape(text: str) -> str:
 
 
 def _a_range(text: str) -> str:
-    if not (match := re.fullmatch(r"(\d+)\.\.(\d+)", text)) or int(match[1]) > int(match[2]):
+    if not (match := re.fullmatch(r"(\d{1,20})\.\.(\d{1,20})", text)) or int(match[1]) > int(
+        match[2]
+    ):
         raise ValueError(f"{text!r} is not a range such as '1..8'")
+    if int(match[2]) > MOST_ELEMENTS:
+        raise ValueError(f"{text!r} is too large: it ends at {MOST_ELEMENTS:,} or before")
     return text
 
 
@@ -437,6 +441,9 @@ class Benchmark(Strict):
         return Case(id="benchmark", dims=self.dims, config=self.config)
 
 
+_MOST_STEPS = 10_000
+
+
 class Trajectory(Strict):
     """The problems that an optimizer is run on."""
 
@@ -445,7 +452,7 @@ class Trajectory(Strict):
         min_length=1,
         description="Where gradients come from: a quadratic bowl, or drawn anew for each step.",
     )
-    steps: int = Field(ge=2)
+    steps: int = Field(ge=2, le=_MOST_STEPS)
 
 
 class SchedulerHeader(Header):
@@ -455,7 +462,9 @@ class SchedulerHeader(Header):
         description="The rate as an expression of lr0, t and the arguments."
     )
     lr0: float = Field(default=0.1, description="The rate before the first step.")
-    steps: int = Field(ge=2, description="How many steps to take; twice the horizon is usual.")
+    steps: int = Field(
+        ge=2, le=_MOST_STEPS, description="How many steps to take; twice the horizon is usual."
+    )
 
 
 class NetHeader(Header):
@@ -468,7 +477,7 @@ class NetHeader(Header):
     optimizer: LayerEntry
     mode: Literal["train", "eval"] = "train"
     batch: int = Field(ge=1, description="Rows per step.")
-    steps: int = Field(ge=1)
+    steps: int = Field(ge=1, le=_MOST_STEPS)
     held_back: int = Field(default=0, ge=0, description="Rows that are not trained on.")
     accuracy: float | None = Field(
         default=None, description="The share of held-back rows that must be classified right."

@@ -27,6 +27,7 @@ _HIDDEN = re.compile(
 )
 _HEADER = re.compile(r"\s*(\[\[?)([^]]+)\]")
 _KEY = re.compile(r'\s*([\w"-][\w".\s-]*)=')
+_MOST_PARTS = 100  # of a key: more are refused as too deep
 _PART = re.compile(r"""[\w-]+|"[^"]*"|'[^']*'""")
 
 
@@ -41,15 +42,14 @@ class Positions:
     def _walk(self, text: str) -> None:
         table: Path = ()
         depth = 0  # inside a multi-line array or inline table
-        bare_text = _HIDDEN.sub(_hide, text)
-        lines = zip(text.split("\n"), bare_text.split("\n"), strict=True)
-        for number, (line, bare) in enumerate(lines, start=1):
-            if depth == 0 and (header := _HEADER.match(bare)):
+        lines = zip(text.split("\n"), bare(text).split("\n"), strict=True)
+        for number, (line, code) in enumerate(lines, start=1):
+            if depth == 0 and (header := _HEADER.match(code)):
                 table = self._table(_parts(line[slice(*header.span(2))]), header[1] == "[[")
                 self._note(table, number)
-            elif depth == 0 and (key := _KEY.match(bare)):
+            elif depth == 0 and (key := _KEY.match(code)):
                 self._note((*table, *_parts(line[slice(*key.span(1))])), number)
-            depth += sum(map(bare.count, "[{")) - sum(map(bare.count, "]}"))
+            depth += sum(map(code.count, "[{")) - sum(map(code.count, "]}"))
 
     def _table(self, name: Path, starts_element: bool) -> Path:
         """The path of a header: names of arrays of tables are followed by an index."""
@@ -69,13 +69,27 @@ class Positions:
 
     def line(self, path: Sequence[str | int]) -> int:
         """The line of `path`, or of the nearest enclosing key that has one; 1 for the file."""
-        if self._text is not None:
-            text, self._text = self._text, None
-            self._walk(text)
+        self._read()
         for length in range(len(path), 0, -1):
             if (found := self._lines.get(tuple(path[:length]))) is not None:
                 return found
         return 1
+
+    def key(self, line: int) -> Path:
+        """The key that stands at a line or last before it; none before the first."""
+        self._read()
+        before = [(number, path) for path, number in self._lines.items() if number <= line]
+        return max(before, key=lambda found: (found[0], len(found[1])), default=(1, ()))[1]
+
+    def _read(self) -> None:
+        if self._text is not None:
+            text, self._text = self._text, None
+            self._walk(text)
+
+
+def bare(text: str) -> str:
+    """The text without comments and with quotes in place of strings, on the same lines."""
+    return _HIDDEN.sub(_hide, text)
 
 
 def _hide(hidden: re.Match[str]) -> str:
@@ -84,4 +98,4 @@ def _hide(hidden: re.Match[str]) -> str:
 
 
 def _parts(dotted: str) -> Path:
-    return tuple(part.strip("\"'") for part in _PART.findall(dotted))
+    return tuple(part.strip("\"'") for part in _PART.findall(dotted)[:_MOST_PARTS])

@@ -43,3 +43,11 @@ def suggestion(word: str, known: Iterable[str]) -> str:
     if close := difflib.get_close_matches(word, names, n=1):
         return f" (did you mean {close[0]}?)"
     return f" (known: {', '.join(names)})" if names else ""
+
+
+def dotted(place: Place) -> str:
+    """``case[2].config.stride``."""
+    text = ""
+    for part in place:
+        text += f"[{part}]" if isinstance(part, int) else f".{part}" if text else part
+    return text

@@ -7,16 +7,21 @@ a variadic dimension (``*S``, any number of axes), an integer, or an arithmetic 
 from __future__ import annotations
 
 import ast
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 
 from conformance.spec.expressions import (
+    LONGEST,
     Expression,
     ExpressionError,
     Value,
     parse_expression,
 )
+
+MOST_AXES = 32  # NumPy's before 2.0
+MOST_ELEMENTS = 2**26  # half a gigabyte of float64
 
 
 @dataclass(frozen=True)
@@ -45,6 +50,15 @@ class Shape:
                     f"size ({expression.describe(bindings)})"
                 )
             axes.extend(sizes)
+        if len(axes) > MOST_AXES:
+            raise ExpressionError(
+                f"shape {self.text!r} has {len(axes)} axes; at most {MOST_AXES} are allowed"
+            )
+        if (largest := max(math.prod(axes), *axes, 0)) > MOST_ELEMENTS:
+            raise ExpressionError(
+                f"shape {self.text!r} is too large: {largest:,} elements; "
+                f"at most {MOST_ELEMENTS:,} are allowed"
+            )
         return tuple(axes)
 
     def __str__(self) -> str:
@@ -56,6 +70,8 @@ def parse_shape(text: str) -> Shape:
     """Parse `text`; raise `ExpressionError` with the shape in its message."""
     if text.strip() in ("()", ""):
         return Shape("()", ())
+    if len(text) > LONGEST:
+        raise ExpressionError(f"the shape is too long: at most {LONGEST} characters are allowed")
     tokens = []
     for token in _split(text):
         variadic = token.startswith("*")

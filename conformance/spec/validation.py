@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
+from contextlib import suppress
+from functools import partial
 from typing import Any
 
 from conformance.spec.bound_case import DRAWN, BoundCase, bind, bound_case, constructor_value
 from conformance.spec.expressions import ExpressionError, parse_expression
 from conformance.spec.model import GENERATED, Argument, Case, Spec, Tensor, VariadicDim, axis_of
 from conformance.spec.problems import Place, Problem, suggestion
-from conformance.spec.shapes import parse_shape
+from conformance.spec.shapes import MOST_ELEMENTS, parse_shape
 
 _PYTHON_TYPES: dict[str, tuple[type, ...]] = {
     "int": (int,),
@@ -25,9 +28,10 @@ def validate(spec: Spec) -> list[Problem]:
     problems = [*_names(spec), *_config(spec), *_references(spec), *_duplicates(spec)]
     problems += _benchmark(spec)
     # Cases are bound only when all names are right: otherwise each case repeats the same mistake.
-    return problems or [
+    problems = problems or [
         problem for place, case in _cases(spec) for problem in _case(spec, place, case)
     ]
+    return problems or list(_without_value(spec))
 
 
 def _benchmark(spec: Spec) -> Iterator[Problem]:
@@ -266,6 +270,39 @@ def _references(spec: Spec) -> Iterator[Problem]:
                 )
 
 
+def _without_value(spec: Spec) -> Iterator[Problem]:
+    """Expressions and shapes beside the cases' own that have a value in none of the cases."""
+    cases = [bound_case(spec, case.id) for case in spec.cases]
+    texts: list[tuple[Place, Callable[[BoundCase], Any]]] = [
+        (place, partial(BoundCase.value, text=text)) for place, text in _conditions(spec)
+    ]
+    for i, contract in enumerate(spec.errors):
+        for name, shape in contract.given.inputs.items():
+            wrong = partial(BoundCase.shape, text=shape)
+            texts.append((("errors", i, "given", "inputs", name), wrong))
+    if spec.scheduler is not None:
+        rate = parse_expression(spec.scheduler.closed_form)
+        texts.append(
+            (
+                ("scheduler", "closed_form"),
+                lambda case: rate({**case.bindings, "lr0": 1.0, "t": 1, "pi": math.pi}),
+            )
+        )
+    for place, value in texts:
+        try:
+            _first_value(value, cases)
+        except ExpressionError as error:
+            yield place, str(error)
+
+
+def _first_value(value: Callable[[BoundCase], Any], cases: list[BoundCase]) -> Any:
+    """The value in the first case that has one; the last case's `ExpressionError` otherwise."""
+    for case in cases[:-1]:
+        with suppress(ExpressionError):
+            return value(case)
+    return value(cases[-1])
+
+
 def _duplicates(spec: Spec) -> Iterator[Problem]:
     tables: list[tuple[str, list[str]]] = [
         ("case", [case.id for case in spec.cases]),
@@ -341,7 +378,6 @@ def _illegal(bound: BoundCase) -> str | None:
         return f"is legal in no mode: {why} ({bound.describe()})"
     for name in bound.inputs():
         bound.class_axis(name)
-    bound.outputs()
-    bound.parameters()
-    bound.buffers()
+    if (size := bound.elements()) > MOST_ELEMENTS:
+        return f"is too large: {size:,} elements in all; at most {MOST_ELEMENTS:,} are allowed"
     return None

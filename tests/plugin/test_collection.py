@@ -301,3 +301,21 @@ def test_a_run_imports_neither_torch_nor_hypothesis_where_recordings_answer(good
     )
     result = good_and_bad.runpytest_subprocess("--impl=layers.py", QUICK[0], "-q", "-s")
     assert "loaded: []" in result.stdout.str()
+
+
+def test_a_spec_that_asks_for_too_much_is_one_message(pytester):
+    deep = OWN_SPEC.replace('input = "N"', f"input = {'[' * 2000}1{']' * 2000}")
+    pytester.makefile(".toml", deep=deep, huge=OWN_SPEC.replace('input = "N"', 'input = "10**12"'))
+    said = [
+        "deep.toml:10: inputs.input: tables and arrays are nested more than 64 levels deep",
+        "shape '10**12' is too large: 1,000,000,000,000 elements; at most 67,108,864 are allowed",
+    ]
+    graded = pytester.runpytest("deep.toml", "huge.toml", "--impl=reference", "-q")
+    assert graded.ret == pytest.ExitCode.INTERRUPTED
+    command = [sys.executable, "-m", "conformance", "check", "deep.toml", "huge.toml"]
+    checked = pytester.run(*command)
+    assert checked.ret == 1
+    for result in (graded, checked):
+        text = result.stdout.str()
+        assert all(text.count(message) == 1 for message in said)
+        assert "Traceback" not in text + result.stderr.str()

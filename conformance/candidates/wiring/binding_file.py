@@ -6,7 +6,6 @@ One table per spec. It is read with the same care as a spec: every mistake at on
 from __future__ import annotations
 
 import json
-import tomllib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,10 +25,11 @@ from conformance.candidates.wiring.dialect_names import BUNDLED, dialect_names
 from conformance.candidates.wiring.places import parse_layout
 from conformance.spec.catalogue import known_specs
 from conformance.spec.expressions import ExpressionError, parse_expression
-from conformance.spec.loading import dotted, explanations, syntax_problem
+from conformance.spec.loading import explanations
 from conformance.spec.model import Spec
 from conformance.spec.positions import Positions
-from conformance.spec.problems import Place, Problem, SpecError, SpecProblem, suggestion
+from conformance.spec.problems import Place, Problem, SpecError, SpecProblem, dotted, suggestion
+from conformance.spec.toml import read_toml
 
 FILE_NAME = "conformance.toml"
 # An attribute of a module or package: where its binding is, beside the module.
@@ -170,11 +170,11 @@ def _label(path: Path) -> str:
 
 def parse_binding(text: str, label: str, specs: Iterable[Spec] = ()) -> Binding:
     """Validate the text of a binding; raises `BindingError` with all its problems."""
-    try:
-        data = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise BindingError([syntax_problem(text, label, error)]) from None
     positions = Positions(text)
+    try:
+        data = read_toml(text, label, positions)
+    except SpecError as error:
+        raise BindingError(error.problems) from None
     known = {spec.name: spec for spec in (*known_specs(), *specs)}
     problems: list[Problem] = []
     try:

@@ -54,7 +54,9 @@ def main() -> None:
     """Run the command."""
     from conformance.cli.output import fail
     from conformance.errors import ConformanceError
+    from conformance.streams import make_tolerant
 
+    make_tolerant()
     try:
         app(prog_name="conformance")  # also as `python -m conformance`
     except ConformanceError as error:

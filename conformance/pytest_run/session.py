@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
@@ -45,7 +45,9 @@ from conformance.runner.gaps import Gaps, load_gaps, updated
 from conformance.runner.plan import Absent, Planned, plan
 from conformance.runner.settings import Settings
 from conformance.spec.catalogue import find_spec, is_known, known_specs, spec_label
+from conformance.spec.catalogue import load as load_spec
 from conformance.spec.model import Spec
+from conformance.spec.problems import SpecError
 
 if TYPE_CHECKING:
     from conformance.benchmarks.running import Benchmarks
@@ -411,8 +413,10 @@ class Conformance:
         if not found:
             for spec in known_specs():
                 found[spec.path] = spec
-            for spec in own_specs(self.config):
-                found[spec.path] = spec
+            for path in own_files(self.config):
+                with suppress(SpecError):  # collecting has said it
+                    spec = load_spec(path)
+                    found[spec.path] = spec
         return list(found.values())
 
     def _planned_by_workers(self, specs: Iterable[Spec]) -> dict[str, Planned | Absent]:

@@ -6,14 +6,14 @@ import re
 import tomllib
 from collections.abc import Iterable
 from contextlib import suppress
-from functools import lru_cache
+from functools import cache, lru_cache
 from pathlib import Path
 
 from conformance import extensions
 from conformance.errors import UnknownLayer
 from conformance.spec.loading import load_spec
 from conformance.spec.model import Spec
-from conformance.spec.problems import suggestion
+from conformance.spec.problems import SpecError, suggestion
 from conformance.spec.terms import KINDS, Kind
 
 
@@ -114,14 +114,22 @@ def recording_path(spec: Spec) -> Path | None:
     return folder / "recorded" / f"{spec.name}.npz"
 
 
-@lru_cache(maxsize=256)
-def _load(path: Path, label: str) -> Spec:
-    return load_spec(path, label)
+@cache  # without a bound: a run goes round all its files, and the last would push out the first
+def _load(path: Path, label: str, changed: int) -> Spec | SpecError:
+    try:
+        return load_spec(path, label)
+    except SpecError as error:
+        return error
 
 
 def load(path: Path) -> Spec:
-    """Load a spec file once; `SpecError` if it has mistakes."""
-    return _load(path.resolve(), spec_label(path))
+    """Load a spec file once, and again when it has changed; `SpecError` if it has mistakes."""
+    resolved = path.resolve()
+    changed = resolved.stat().st_mtime_ns if resolved.exists() else 0
+    loaded = _load(resolved, spec_label(path), changed)
+    if isinstance(loaded, SpecError):
+        raise SpecError(loaded.problems)
+    return loaded
 
 
 def bundled_specs() -> list[Spec]:

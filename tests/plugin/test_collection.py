@@ -11,6 +11,7 @@ import pytest
 from conformance.pytest_run.session import Conformance, SpecFile
 from conformance.runner.plan import plan
 from conformance.runner.settings import Settings
+from conformance.spec import catalogue
 from conformance.spec.catalogue import bundled_specs, find_spec
 
 # The recorded oracle: importing PyTorch takes longer than the checks of one layer.
@@ -317,3 +318,18 @@ def test_a_spec_that_asks_for_too_much_is_one_message(pytester):
         text = result.stdout.str()
         assert all(text.count(message) == 1 for message in said)
         assert "Traceback" not in text + result.stderr.str()
+
+
+def test_each_file_among_the_arguments_is_loaded_once(pytester, monkeypatch):
+    names = [f"own{number}" for number in range(75)]
+    pytester.makefile(".toml", **{n: OWN_SPEC.replace('"Double"', f'"{n}"') for n in names})
+    loaded, load_spec = [], catalogue.load_spec
+    monkeypatch.setattr(
+        catalogue,
+        "load_spec",
+        lambda path, label: loaded.append(path.stem) or load_spec(path, label),
+    )
+    files = [f"{name}.toml" for name in names]
+    options = ("--impl=reference", "--conformance-layers=own3", *QUICK)
+    pytester.runpytest_inprocess(*files, *options, "-q").assert_outcomes(skipped=22)
+    assert sorted(name for name in loaded if name in names) == sorted(names)

@@ -1,5 +1,8 @@
+import os
+
 import pytest
 
+from conformance.spec import catalogue
 from conformance.spec.catalogue import (
     bundled_specs,
     find_spec,
@@ -10,7 +13,8 @@ from conformance.spec.catalogue import (
     spec_label,
     specs_folder,
 )
-from conformance.spec.loading import parse_spec
+from conformance.spec.loading import load_spec, parse_spec
+from conformance.spec.problems import SpecError
 
 
 @pytest.mark.parametrize("path", spec_files(), ids=lambda path: path.stem)
@@ -66,3 +70,36 @@ def test_the_recording_of_another_spec_lies_beside_it(tmp_path, spec_text):
 
 def test_a_spec_given_as_text_has_no_recording(spec_text):
     assert recording_path(parse_spec(spec_text, "scale.toml")) is None
+
+
+@pytest.fixture
+def loads(monkeypatch):
+    """The names of the files that are loaded from now on."""
+    names = []
+
+    def counted(path, label):
+        names.append(path.name)
+        return load_spec(path, label)
+
+    monkeypatch.setattr(catalogue, "load_spec", counted)
+    return names
+
+
+def test_each_of_many_files_is_loaded_once(tmp_path, spec_text, loads):
+    files = [tmp_path / f"{number}.toml" for number in range(300)]
+    for file in files:
+        file.write_text(spec_text, encoding="utf-8")
+    assert [load(file) for file in files] == [load(file) for file in files]
+    assert loads == [file.name for file in files]
+
+
+def test_a_broken_file_is_read_once_and_again_when_it_was_mended(tmp_path, spec_text, loads):
+    file = tmp_path / "scale.toml"
+    file.write_text("broken", encoding="utf-8")
+    for _ in range(2):
+        with pytest.raises(SpecError, match="not valid TOML"):
+            load(file)
+    assert loads == ["scale.toml"]
+    file.write_text(spec_text, encoding="utf-8")
+    os.utime(file, ns=(0, file.stat().st_mtime_ns + 1_000_000))
+    assert load(file).name == "Scale"

@@ -79,7 +79,8 @@ def test_the_files_to_read_for_one_verdict_take_part_in_it(monkeypatch):
     verdict = Grader.verdict
 
     def traced(grader, planned):
-        if not planned.id.endswith("linear.toml::forward[default]"):
+        # `forward` looks at the run that its prerequisite, `shape`, has made.
+        if not planned.id.endswith(("::shape[default]", "::forward[default]")):
             return verdict(grader, planned)
         previous = sys.getprofile()
         sys.setprofile(lambda frame, *_: called.add(Path(frame.f_code.co_filename)))

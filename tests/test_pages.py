@@ -65,3 +65,31 @@ def test_the_files_to_read_for_one_verdict_are_ten_and_there():
     named = re.findall(r"^\d+\. `([^`]+)`", section, re.MULTILINE)
     assert len(named) == 10
     assert [name for name in named if not (DOCS.parent / name).is_file()] == []
+
+
+def test_the_files_to_read_for_one_verdict_take_part_in_it(monkeypatch):
+    import sys
+
+    from conformance import grade
+    from conformance.runner.grader import Grader
+
+    text = (DOCS / "architecture.md").read_text(encoding="utf-8")
+    section = text.partition("## Read these to follow one verdict")[2].partition("\n## ")[0]
+    called = {Path(Grader.verdict.__code__.co_filename)}
+    verdict = Grader.verdict
+
+    def traced(grader, planned):
+        # `forward` looks at the run that its prerequisite, `shape`, has made.
+        if not planned.id.endswith(("::shape[default]", "::forward[default]")):
+            return verdict(grader, planned)
+        previous = sys.getprofile()
+        sys.setprofile(lambda frame, *_: called.add(Path(frame.f_code.co_filename)))
+        try:
+            return verdict(grader, planned)
+        finally:
+            sys.setprofile(previous)
+
+    monkeypatch.setattr(Grader, "verdict", traced)
+    assert grade("reference", layers=["Linear"], profile="quick").ok
+    named = re.findall(r"^\d+\. `([^`]+\.py)`", section, re.MULTILINE)
+    assert [name for name in named if (DOCS.parent / name).resolve() not in called] == []

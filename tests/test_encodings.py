@@ -131,5 +131,7 @@ def _leaves_the_encoding_open(call):
     words = [argument.value for argument in call.args if isinstance(argument, ast.Constant)]
     binary = any(isinstance(word, str) and "b" in word for word in words[:2]) and name == "open"
     said = any(keyword.arg == "encoding" for keyword in call.keywords) or "utf-8" in words
-    on_os = isinstance(call.func, ast.Attribute) and getattr(call.func.value, "id", "") == "os"
-    return name in TEXT and not (binary or said or on_os)
+    # What is not a method of a path: `os.open`, and the suite's own `files.write_text`.
+    of = getattr(getattr(call.func, "value", None), "id", "")
+    own = of in ("os", "files") or (name == "write_text" and isinstance(call.func, ast.Name))
+    return name in TEXT and not (binary or said or own)

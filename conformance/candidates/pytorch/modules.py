@@ -27,6 +27,8 @@ from conformance.candidates.wiring.arguments import match_arguments
 from conformance.candidates.wiring.probe import probe_for
 from conformance.candidates.wiring.wiring import Found
 from conformance.records.trial import Trial
+from conformance.spec.catalogue import find_spec
+from conformance.spec.terms import Kind
 
 torch.set_num_threads(1)
 
@@ -275,6 +277,13 @@ class PyTorch(Implementation):
 
     def __init__(self) -> None:
         super().__init__("torch", torch.nn)
+
+    def lacks(self, layer: str, kind: Kind) -> bool:
+        """Whether the spec names no counterpart; one of a user's own spec is looked for later."""
+        try:
+            return kind != "net" and find_spec(layer).header.torch is None
+        except KeyError:
+            return False
 
     def find(self, trial: Trial) -> Found | None:
         """The object at the spec's `torch` path, or None where the spec has none.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
@@ -63,6 +64,10 @@ PROBLEM = "conformance_problem"
 FAULTS = "conformance_faults"
 UNDERSTOOD = "conformance_understood"
 REPLACED = "conformance_replaced"
+REMOVED = (
+    "the working directory {folder} was removed while the implementation was graded: "
+    "an empty one was made in its place"
+)
 
 
 class Conformance:
@@ -77,6 +82,7 @@ class Conformance:
         update_gaps: bool = False,
     ) -> None:
         self.config = config
+        self._started_in = config.invocation_params.dir.stat()
         self.settings = settings
         # The controlling process of pytest-xdist keeps the report, not its workers.
         self.keeper: Keeper | None = None
@@ -259,6 +265,17 @@ class Conformance:
                 raise pytest.UsageError(str(error)) from None
             return True  # no item is run
         return None
+
+    @pytest.hookimpl(specname="pytest_runtestloop", wrapper=True, tryfirst=True)
+    def pytest_keep_folder(self, session: pytest.Session) -> Any:
+        """Make an empty folder in place of a removed one: in it pytest was started, and ends."""
+        try:
+            return (yield)
+        finally:
+            folder = self.config.invocation_params.dir
+            folder.mkdir(parents=True, exist_ok=True)
+            if not os.path.samestat(folder.stat(), self._started_in):
+                self.notes[REMOVED.format(folder=folder)] = None
 
     def _begin(self) -> None:
         """What is left of a run that is killed says that it is unfinished."""

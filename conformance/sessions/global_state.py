@@ -39,8 +39,10 @@ class GlobalState:
                 sys.setrecursionlimit(self._recursion_limit)
             yield RECURSION
         if self._folder is not None and _folder() != self._folder:
-            with suppress(OSError):
+            try:
                 os.chdir(self._folder)
+            except OSError:  # removed: what is called next has not done it
+                self._folder = None
             yield FOLDER
 
 

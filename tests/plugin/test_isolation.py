@@ -121,3 +121,25 @@ def test_isolation_is_an_ini_key(pytester, lab):
     pytester.makeini("[pytest]\nconformance_isolate = maybe\n")
     result = pytester.runpytest(*OPTIONS)
     assert "ERROR: conformance_isolate=maybe: choose from true, false" in result.stderr.lines
+
+
+@pytest.mark.parametrize("options", [(), ("--no-conformance-isolate",)], ids=["isolated", "not"])
+@pytest.mark.parametrize("when", ["at import", "in forward"])
+def test_the_working_directory_may_be_removed(pytester, lab, when, options):
+    folder = pytester.mkdir("gone")
+    remove = f"__import__('shutil').rmtree({str(folder)!r}, ignore_errors=True)"
+    lab(remove if when == "in forward" else "pass")
+    source = pytester.path / "lab.py"
+    if when == "at import":
+        source.write_text(source.read_text() + f"\n{remove}\n")
+    os.chdir(folder)
+    arguments = [f"--impl={source}" if option == "--impl=lab.py" else option for option in OPTIONS]
+    result = pytester.runpytest_subprocess(*arguments, "--conformance-report=out", *options)
+    output = result.stdout.str()
+    assert "Traceback" not in output + result.stderr.str()
+    assert f"the working directory {folder} was removed while the implementation" in output
+    result.stdout.fnmatch_lines(["Tanh * 100.0"])
+    blamed = [line.strip() for line in result.outlines if line.endswith("the working directory")]
+    assert "backward changes the working directory" not in blamed
+    assert ("forward changes the working directory" in blamed) == (when == "in forward")
+    assert (folder / "out" / "report.json").is_file()

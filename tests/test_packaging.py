@@ -188,7 +188,8 @@ def test_nothing_private_of_pytest_is_used():
         for node in ast.walk(ast.parse(file.read_text(encoding="utf-8")))
         if isinstance(node, ast.Attribute)
         and re.match(r"_[a-z]", node.attr)
-        and ast.unparse(node.value) not in ("self", "cls")
+        # A scheduler of pytest-xdist is made by overriding what begins with an underscore.
+        and ast.unparse(node.value) not in ("self", "cls", "super()")
     ]
     assert private == []
     assert "_pytest" not in set(imported("conformance", "tests", "benchmarks"))

@@ -47,8 +47,8 @@ QUICK = "--conformance-profile=quick"
 # name: the command, and how many times as much as the imports it may take.
 COMMANDS = {
     "conformance --help": ((sys.executable, "-m", "conformance", "--help"), 1.3),
-    "one Linear, quick": ((*PYTEST, "--impl=lab.py", QUICK), 9),
-    "one Linear": ((*PYTEST, "--impl=lab.py"), 12),
+    "one Linear, quick": ((*PYTEST, "--impl=lab.py", QUICK), 11),
+    "one Linear": ((*PYTEST, "--impl=lab.py"), 13),
     "collect everything": ((*PYTEST, "--impl=reference", "--collect-only"), 7),
     "Conv2d of the reference": (
         (*PYTEST, "--impl=reference", "--conformance-layers=Conv2d"),

@@ -67,7 +67,7 @@ def _is_spec(file: Path) -> bool:
         return bool(set(KINDS) & tomllib.loads(file.read_text(encoding="utf-8")).keys())
     except (OSError, UnicodeDecodeError):
         return False
-    except tomllib.TOMLDecodeError:
+    except (ValueError, RecursionError):  # syntax, endless numbers, nesting without end
         return True  # what is wrong is said when it is loaded
 
 

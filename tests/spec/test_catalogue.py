@@ -103,3 +103,12 @@ def test_a_broken_file_is_read_once_and_again_when_it_was_mended(tmp_path, spec_
     file.write_text(spec_text, encoding="utf-8")
     os.utime(file, ns=(0, file.stat().st_mtime_ns + 1_000_000))
     assert load(file).name == "Scale"
+
+
+@pytest.mark.parametrize("text", ["x = " + "[" * 9000, "x = " + "9" * 5000, "x = = 1"])
+def test_a_file_that_cannot_be_read_is_taken_for_a_spec_so_that_loading_says_why(tmp_path, text):
+    path = tmp_path / "odd.toml"
+    path.write_text(text, encoding="utf-8")
+    assert catalogue.spec_files_in(tmp_path) == [path]
+    with pytest.raises(SpecError):
+        catalogue.load(path)
